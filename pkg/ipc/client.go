@@ -1,0 +1,330 @@
+package ipc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"math"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// Version is the protocol version this package speaks.
+const Version = 1
+
+// FeatureBinaryPrompt is the name of the ability to carry PAM_BINARY_PROMPT.
+const FeatureBinaryPrompt = "binary_prompt"
+
+// MaxQueued is how many steps a worker lets wait behind the one that runs.
+const MaxQueued = 16
+
+// Options are a client's own settings.
+type Options struct {
+	// Conversation shows messages and answers prompts. Nil: messages are
+	// dropped and prompts cancelled.
+	Conversation Conversation
+	// Deadlines shorter than the worker's own. 0: the worker's.
+	LoginTimeout, PromptTimeout, CloseTimeout time.Duration
+}
+
+// Login is who logs in, through which PAM service, from where. It cannot be
+// changed once Begin has sent it.
+type Login struct {
+	Service string
+	User    string
+	Rhost   string // a numeric address
+	Ruser   string // refused unless the helper's policy names it
+	// Variables go into the PAM environment before the first module runs. The
+	// helper's policy says which names it admits.
+	Variables []Variable
+}
+
+// Client drives one login through one worker. Its methods are called from one
+// goroutine; Close may be called from any.
+//
+// A context that ends while a prompt waits cancels that prompt, and the step
+// ends with its Result. One that ends while a module runs closes the
+// connection: the worker undoes the login by itself.
+type Client struct {
+	conn    *Conn
+	options Options
+	limits  *pb.Limits
+	libpam  string
+	binary  bool
+	last    Result
+	env     []Variable
+	ended   atomic.Bool
+	cause   error // why the conversation of the running step was cancelled
+
+	guard     sync.Mutex
+	prompting bool // the conversation is being asked
+	expired   bool // the running step's context has ended
+}
+
+// Dial gets a worker from the launcher and greets it.
+func Dial(ctx context.Context, launcher Launcher, options Options) (*Client, error) {
+	stream, err := launcher.Launch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := NewClient(ctx, stream, options)
+	if err != nil {
+		stream.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// NewClient takes over a stream to a worker and greets it. On an error the
+// stream is still the caller's.
+func NewClient(ctx context.Context, stream net.Conn, options Options) (*Client, error) {
+	c := &Client{conn: NewConn(stream), options: options}
+	hello := &pb.Hello{Version: Version}
+	if _, ok := options.Conversation.(BinaryConversation); ok {
+		hello.Features = []string{FeatureBinaryPrompt}
+	}
+	defer c.watch(ctx)()
+	if err := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}}); err != nil {
+		return nil, c.fatal(ctx, err)
+	}
+	event, err := c.conn.ReadEvent()
+	if err != nil {
+		return nil, c.fatal(ctx, err)
+	}
+	welcome := event.GetWelcome()
+	if welcome == nil {
+		return nil, c.unexpected(event)
+	}
+	if welcome.GetVersion() != Version {
+		return nil, fmt.Errorf("%w: this agent speaks %d, the helper %d", ErrVersion, Version, welcome.GetVersion())
+	}
+	for _, feature := range welcome.GetFeatures() {
+		c.binary = c.binary || feature == FeatureBinaryPrompt
+	}
+	c.limits, c.libpam = welcome.GetLimits(), welcome.GetLibpam()
+	return c, nil
+}
+
+// Begin starts the PAM transaction.
+func (c *Client) Begin(ctx context.Context, login Login) (Result, error) {
+	return c.one(c.Login(ctx, login))
+}
+
+// Authenticate proves who the user is. It can be called once.
+func (c *Client) Authenticate(ctx context.Context) (Result, error) {
+	return c.one(c.Do(ctx, Authenticate))
+}
+
+// Account asks whether the user may log in now. NewAuthtokReqd means that
+// ChangePassword has to come next.
+func (c *Client) Account(ctx context.Context) (Result, error) { return c.one(c.Do(ctx, Account)) }
+
+// ChangePassword changes an expired password.
+func (c *Client) ChangePassword(ctx context.Context) (Result, error) {
+	return c.one(c.Do(ctx, ChangePassword))
+}
+
+// Credentials sets the user's groups and establishes credentials.
+func (c *Client) Credentials(ctx context.Context) (Result, error) {
+	return c.one(c.Do(ctx, Credentials))
+}
+
+// OpenSession opens the session. It stays open until CloseSession, End or the
+// end of the connection.
+func (c *Client) OpenSession(ctx context.Context) (Result, error) {
+	return c.one(c.Do(ctx, OpenSession))
+}
+
+// CloseSession closes the session.
+func (c *Client) CloseSession(ctx context.Context) (Result, error) {
+	return c.one(c.Do(ctx, CloseSession))
+}
+
+// End undoes what is open and ends the login. Only Close may follow.
+func (c *Client) End(ctx context.Context) (Result, error) { return c.one(c.Do(ctx, End)) }
+
+// Login sends Begin and the steps after it at once: a login without prompts
+// costs one round trip.
+func (c *Client) Login(ctx context.Context, login Login, steps ...Step) ([]Result, error) {
+	begin := &pb.Begin{
+		Service:         login.Service,
+		User:            []byte(login.User),
+		Rhost:           login.Rhost,
+		Ruser:           []byte(login.Ruser),
+		LoginTimeoutMs:  milliseconds(c.options.LoginTimeout),
+		PromptTimeoutMs: milliseconds(c.options.PromptTimeout),
+		CloseTimeoutMs:  milliseconds(c.options.CloseTimeout),
+	}
+	for _, v := range login.Variables {
+		begin.Variables = append(begin.Variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
+	}
+	return c.do(ctx, &pb.Request{Body: &pb.Request_Begin{Begin: begin}}, steps)
+}
+
+// Do asks for steps in order, all at once. It returns a Result for each step
+// that has one, and the error of the first that did not succeed. Results
+// behind that one are Skipped. At most MaxQueued steps.
+func (c *Client) Do(ctx context.Context, steps ...Step) ([]Result, error) {
+	return c.do(ctx, nil, steps)
+}
+
+// User returns PAM_USER after the last step.
+func (c *Client) User() string { return c.last.User }
+
+// Environment returns the PAM environment after the last step that was run.
+func (c *Client) Environment() []Variable { return c.env }
+
+// Libpam returns the file name of the worker's libpam, with its version.
+func (c *Client) Libpam() string { return c.libpam }
+
+// Close ends the connection. The worker undoes what End did not.
+func (c *Client) Close() error { return c.conn.Close() }
+
+func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Result, error) {
+	if c.ended.Load() {
+		return nil, errors.New("the login has ended; a new one needs a new client")
+	}
+	var requests []proto.Message
+	var expected []Step
+	if begin != nil {
+		requests, expected = append(requests, begin), append(expected, Begin)
+	}
+	for _, step := range steps {
+		request := step.request()
+		if request == nil {
+			return nil, fmt.Errorf("%s cannot be asked for as a step", step)
+		}
+		requests, expected = append(requests, request), append(expected, step)
+	}
+	if len(requests) > MaxQueued {
+		return nil, fmt.Errorf("%d steps at once; a worker takes %d", len(requests), MaxQueued)
+	}
+
+	defer c.watch(ctx)()
+	c.cause = nil
+	if err := c.conn.Write(requests...); err != nil && c.conn.Err() == nil {
+		return nil, err // too large to send: nothing was written
+	}
+	// A worker that is gone may have said why: that is still to be read.
+	return c.results(ctx, expected)
+}
+
+// results reads events until every expected step has its result.
+func (c *Client) results(ctx context.Context, expected []Step) (results []Result, first error) {
+	for len(results) < len(expected) {
+		event, err := c.conn.ReadEvent()
+		if err != nil {
+			return results, c.fatal(ctx, err)
+		}
+		switch body := event.GetBody().(type) {
+		case *pb.Event_Message:
+			c.message(body.Message)
+		case *pb.Event_Prompt:
+			if err := c.prompt(ctx, body.Prompt); err != nil {
+				return results, c.fatal(ctx, err)
+			}
+		case *pb.Event_Result:
+			result, err := newResult(body.Result)
+			if err == nil && result.Step != expected[len(results)] {
+				err = &ViolationError{Text: fmt.Sprintf("a result for %s, expected %s", result.Step, expected[len(results)])}
+			}
+			if err != nil {
+				return results, c.end(err)
+			}
+			results = append(results, result)
+			first = c.note(result, first)
+		default:
+			return results, c.unexpected(event)
+		}
+	}
+	return results, first
+}
+
+// note keeps what a result tells about the login and returns the first error.
+func (c *Client) note(result Result, first error) error {
+	if !result.Skipped {
+		c.last, c.env = result, result.Environment
+	}
+	if result.Step == End {
+		c.ended.Store(true)
+	}
+	err := result.Err()
+	var refused *PAMError
+	if errors.As(err, &refused) && c.cause != nil {
+		refused.Cause, c.cause = c.cause, nil
+	}
+	if first != nil {
+		return first
+	}
+	return err
+}
+
+// unexpected turns an event that ends the login into its error.
+func (c *Client) unexpected(event *pb.Event) error {
+	switch body := event.GetBody().(type) {
+	case *pb.Event_Fault:
+		return c.end(faultError(body.Fault))
+	case *pb.Event_Crash:
+		return c.end(&CrashError{Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal())})
+	}
+	return c.end(&ViolationError{Text: fmt.Sprintf("unexpected event %T", event.GetBody())})
+}
+
+func faultError(f *pb.Fault) error {
+	switch f.GetKind() {
+	case pb.Fault_VIOLATION:
+		return &ViolationError{Text: f.GetText()}
+	case pb.Fault_REFUSED:
+		return &RefusedError{Text: f.GetText()}
+	case pb.Fault_HANG:
+		return &HangError{Module: f.GetModule(), Text: f.GetText()}
+	case pb.Fault_VERSION:
+		return fmt.Errorf("%w: %s", ErrVersion, f.GetText())
+	case pb.Fault_TIMEOUT:
+		return fmt.Errorf("%w: %s", ErrTimeout, f.GetText())
+	case pb.Fault_STOPPED:
+		return fmt.Errorf("%w: %s", ErrStopped, f.GetText())
+	}
+	return fmt.Errorf("%w: %s", ErrInternal, f.GetText())
+}
+
+// fatal explains an error of the connection and ends it.
+func (c *Client) fatal(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return c.end(context.Cause(ctx))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return c.end(ErrHelperDied)
+	}
+	return c.end(err)
+}
+
+// end makes err the connection's last word.
+func (c *Client) end(err error) error {
+	c.conn.fail(err)
+	return err
+}
+
+func (c *Client) one(results []Result, err error) (Result, error) {
+	if len(results) == 0 {
+		return Result{}, err
+	}
+	return results[0], err
+}
+
+func milliseconds(d time.Duration) uint32 {
+	if d <= 0 {
+		return 0
+	}
+	return uint32(min((d+time.Millisecond-1)/time.Millisecond, math.MaxUint32))
+}

@@ -1,0 +1,168 @@
+package ipc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// Conn carries frames over one stream socket. Its first error is final: every
+// later call returns it, but for one case: after a failed write, what the peer
+// said before it left can still be read. One goroutine may read while others
+// write.
+type Conn struct {
+	stream net.Conn
+	r      io.Reader
+
+	writing sync.Mutex
+
+	mu       sync.Mutex
+	err      error
+	writeErr error
+}
+
+// NewConn takes over a stream. On a unix socket, descriptors that no message
+// declared are closed and end the connection.
+func NewConn(stream net.Conn) *Conn {
+	c := &Conn{stream: stream, r: stream}
+	if u, ok := stream.(*net.UnixConn); ok {
+		c.r = &strayReader{u}
+	}
+	return c
+}
+
+// Close closes the stream. The peer sees the end of file.
+func (c *Conn) Close() error {
+	c.fail(net.ErrClosed)
+	return c.stream.Close()
+}
+
+// SetReadDeadline makes a waiting and any later read fail at t. The failure is
+// final. The zero time means no deadline.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.stream.SetReadDeadline(t) }
+
+// SetWriteDeadline does for writing what SetReadDeadline does for reading.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.stream.SetWriteDeadline(t) }
+
+// ReadRequest reads what an agent asks.
+func (c *Conn) ReadRequest() (*pb.Request, error) {
+	req := new(pb.Request)
+	return req, c.read(req)
+}
+
+// ReadEvent reads what a worker says.
+func (c *Conn) ReadEvent() (*pb.Event, error) {
+	event := new(pb.Event)
+	return event, c.read(event)
+}
+
+// Write writes messages as frames, in one call to the system where they fit.
+// The buffer is wiped afterwards; the messages stay the caller's.
+func (c *Conn) Write(messages ...proto.Message) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.Err(); err != nil {
+		return err
+	}
+	var buf []byte
+	defer func() { clear(buf) }()
+	for _, m := range messages {
+		grown, err := AppendFrame(buf, m)
+		if err != nil {
+			return err // nothing of it was written: the connection is as it was
+		}
+		if len(buf) > 0 && &grown[0] != &buf[0] {
+			clear(buf)
+		}
+		buf = grown
+	}
+	if _, err := c.stream.Write(buf); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.writeErr = fmt.Errorf("write: %w", err)
+		return c.writeErr
+	}
+	return nil
+}
+
+// Err returns the error that ended the connection, or nil.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return c.writeErr
+}
+
+func (c *Conn) read(m proto.Message) error {
+	c.mu.Lock()
+	failed := c.err
+	c.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	body, err := ReadFrame(c.r)
+	if err != nil {
+		return c.fail(err)
+	}
+	defer clear(body)
+	if err := proto.Unmarshal(body, m); err != nil {
+		return c.fail(&ViolationError{Text: "a frame that does not decode"})
+	}
+	return nil
+}
+
+// fail records the first error and returns it.
+func (c *Conn) fail(err error) error {
+	if errors.Is(err, ErrEmptyFrame) || errors.Is(err, ErrFrameTooLarge) {
+		err = &ViolationError{Text: err.Error()}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+	return c.err
+}
+
+// strayReader reads from a unix socket and refuses descriptors.
+type strayReader struct{ conn *net.UnixConn }
+
+func (s *strayReader) Read(p []byte) (int, error) {
+	// Room for more descriptors than the kernel puts into one message (253).
+	oob := make([]byte, unix.CmsgSpace(4*256))
+	n, oobn, flags, _, err := s.conn.ReadMsgUnix(p, oob)
+	if oobn > 0 || flags&unix.MSG_CTRUNC != 0 {
+		closeRights(oob[:oobn])
+		return 0, &ViolationError{Text: "descriptors where none were declared"}
+	}
+	if err == nil && n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func closeRights(oob []byte) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for _, m := range messages {
+		fds, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}
+}

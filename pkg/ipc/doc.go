@@ -1,0 +1,18 @@
+// Package ipc is how an agent logs people in through a pamhelper worker: it
+// starts or reaches a worker, speaks the protocol of package pamhelperpb with
+// it, and gives PAM's steps as method calls. It links no libpam and no C.
+//
+// A login is one Client:
+//
+//	client, err := ipc.Dial(ctx, ipc.Exec{Path: "/usr/libexec/pamhelper"}, ipc.Options{Conversation: terminal})
+//	if err != nil { … }
+//	defer client.Close()
+//	_, err = client.Begin(ctx, ipc.Login{Service: "sshd", User: "alice", Rhost: "192.0.2.7"})
+//	_, err = client.Authenticate(ctx)
+//	if errors.Is(err, ipc.AuthErr) { … }
+//
+// Closing the connection at any point is safe: the worker undoes what was done.
+//
+// The package does not decide who may log in, does not read PAM's files (see
+// package pamstack) and does not retry: a second attempt is a second worker.
+package ipc

@@ -1,0 +1,66 @@
+package ipc
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// MaxFrame is the longest frame body either side accepts, in bytes.
+const MaxFrame = 1 << 20
+
+const headerLen = 4
+
+// Errors of ReadFrame and AppendFrame. After any of them the stream has no
+// known position and must be closed.
+var (
+	ErrEmptyFrame    = errors.New("frame of length 0")
+	ErrFrameTooLarge = fmt.Errorf("frame longer than %d bytes", MaxFrame)
+)
+
+// ReadFrame reads one frame and returns its body. The length is checked before
+// anything is allocated. At the end of the stream between two frames the error
+// is io.EOF, inside one it is io.ErrUnexpectedEOF. The caller owns the body and
+// wipes it if it may hold a secret.
+func ReadFrame(r io.Reader) ([]byte, error) {
+	var header [headerLen]byte
+	if _, err := io.ReadFull(r, header[:]); err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(header[:])
+	if size == 0 {
+		return nil, ErrEmptyFrame
+	}
+	if size > MaxFrame {
+		return nil, fmt.Errorf("%w: %d", ErrFrameTooLarge, size)
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(r, body); err != nil {
+		clear(body)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return body, nil
+}
+
+// AppendFrame appends the frame of m to buf. It grows buf at most once, before
+// anything is written, so that no second copy of a secret is left behind.
+func AppendFrame(buf []byte, m proto.Message) ([]byte, error) {
+	size := proto.Size(m)
+	if size == 0 {
+		return buf, ErrEmptyFrame
+	}
+	if size > MaxFrame {
+		return buf, fmt.Errorf("%w: %d", ErrFrameTooLarge, size)
+	}
+	if free := cap(buf) - len(buf); free < headerLen+size {
+		buf = append(make([]byte, 0, len(buf)+headerLen+size), buf...)
+	}
+	buf = binary.BigEndian.AppendUint32(buf, uint32(size))
+	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(buf, m)
+}

@@ -1,0 +1,113 @@
+package ipc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Launcher reaches a worker that nobody else uses, and returns the agent's end
+// of its socket. Closing the connection also releases what the launcher holds.
+type Launcher interface {
+	Launch(ctx context.Context) (net.Conn, error)
+}
+
+// Exec is a Launcher that starts the helper as a child of the caller, over a
+// socketpair. The worker runs with the caller's privileges: it is for a caller
+// that is root already, or a stack that needs no root.
+type Exec struct {
+	// Path of the pamhelper binary.
+	Path string
+	// Args are put behind the word "worker".
+	Args []string
+	// Log receives the worker's log, which also holds what modules print to
+	// their standard output and error. Nil: it is thrown away.
+	Log io.Writer
+}
+
+var _ Launcher = Exec{}
+
+// reapTimeout is how long closing waits for a worker to leave by itself.
+const reapTimeout = 10 * time.Second
+
+// Launch starts one worker. ctx bounds the start only, not the worker's life.
+func (e Exec) Launch(ctx context.Context) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ours, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+
+	cmd := exec.Command(e.Path, append([]string{"worker"}, e.Args...)...)
+	cmd.Env = []string{}
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Stderr = e.Log
+	// What a module left running may keep the log open: do not wait for that.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start the helper: %w", err)
+	}
+	return &child{UnixConn: ours, cmd: cmd}, nil
+}
+
+// child is a connection to a worker that is also our child process.
+type child struct {
+	*net.UnixConn
+	cmd  *exec.Cmd
+	once sync.Once
+}
+
+// Close closes the socket and waits for the worker: it undoes the login first.
+// One that does not leave in time is killed.
+func (c *child) Close() error {
+	var err error
+	c.once.Do(func() {
+		err = c.UnixConn.Close()
+		kill := time.AfterFunc(reapTimeout, func() { c.cmd.Process.Kill() })
+		defer kill.Stop()
+		c.cmd.Wait() // the protocol told how it ended
+	})
+	return err
+}
+
+// socketpair returns a connected pair: an end to use and an end to pass on.
+func socketpair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "worker")
+	ours, err := UnixConn(os.NewFile(uintptr(fds[0]), "agent"))
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// UnixConn takes over a descriptor that is a connected unix stream socket.
+func UnixConn(f *os.File) (*net.UnixConn, error) {
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	u, ok := conn.(*net.UnixConn)
+	if !ok || u.LocalAddr().Network() != "unix" {
+		conn.Close()
+		return nil, errors.New("not a unix stream socket")
+	}
+	return u, nil
+}

@@ -1,0 +1,199 @@
+/* Around each libpam call the signals of a fault belong to this file: a fault
+ * in a module would otherwise end as a trace of the Go runtime. What modules
+ * change for the whole process and Go depends on (dispositions, the signal
+ * mask, limits) is put back when the call returns. */
+#define _GNU_SOURCE
+#include "hooks.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SIGNALS 65
+
+static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
+#define FAULTS (sizeof faults / sizeof *faults)
+
+static struct sigaction go_actions[SIGNALS];    /* as the Go runtime wants them */
+static struct sigaction child_actions[SIGNALS]; /* zero: the default */
+static struct rlimit our_limits[PAMHELPER_RLIMITS];
+static struct rlimit pam_limits[PAMHELPER_RLIMITS];
+static sigset_t our_mask, pam_mask;
+static int crash_fd = -1;
+static pid_t our_pid;
+static pthread_t pam_thread;
+
+extern char __executable_start, etext; /* the linker's: our own code */
+
+/* Event{crash: Crash{signal, module}} as a frame, by hand: field 6 of Event,
+ * fields 1 and 2 of Crash. Every length fits into one byte. */
+int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module)
+{
+	unsigned char *p = buf + 6;
+
+	*p++ = 1 << 3;
+	*p++ = (unsigned char)(signal & 0x7f);
+	*p++ = 2 << 3 | 2;
+	unsigned char *length = p++;
+	while (*module && p - length <= PAMHELPER_MODULE_MAX)
+		*p++ = (unsigned char)*module++;
+	*length = (unsigned char)(p - length - 1);
+
+	unsigned inner = (unsigned)(p - (buf + 6));
+	memset(buf, 0, 4);
+	buf[3] = (unsigned char)(inner + 2);
+	buf[4] = 6 << 3 | 2;
+	buf[5] = (unsigned char)inner;
+	return (int)(p - buf);
+}
+
+static void tell_crash(unsigned signal)
+{
+	unsigned char frame[PAMHELPER_MODULE_MAX + 32];
+	int length = pamhelper_crash_frame(frame, signal, pamhelper_module());
+
+	if (crash_fd >= 0 && getpid() == our_pid && write(crash_fd, frame, (size_t)length) < 0) {
+		/* The peer is gone: nobody to tell. */
+	}
+}
+
+static int in_our_code(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	uintptr_t pc = (uintptr_t)context->uc_mcontext.pc;
+#else
+	uintptr_t pc = 0;
+	(void)context;
+#endif
+	return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	const struct sigaction *go = &go_actions[signal];
+
+	/* A fault of the Go code itself, on another thread: Go's business. */
+	if (in_our_code(context) && !pthread_equal(pthread_self(), pam_thread) && go->sa_sigaction) {
+		go->sa_sigaction(signal, info, context);
+		return;
+	}
+	tell_crash((unsigned)signal);
+	struct sigaction die = { .sa_handler = SIG_DFL };
+	sigaction(signal, &die, NULL);
+	raise(signal); /* held back until this handler returns */
+}
+
+static void on_exit_call(void)
+{
+	if (getpid() == our_pid && *pamhelper_module())
+		tell_crash(0);
+}
+
+/* A child that a module forked runs no Go: it must not run Go's handlers. */
+static void in_child(void)
+{
+	for (int i = 1; i < SIGNALS; i++)
+		sigaction(i, &child_actions[i], NULL);
+	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
+}
+
+void pamhelper_guard_child(const struct sigaction *actions)
+{
+	memcpy(child_actions, actions, sizeof child_actions);
+}
+
+void pamhelper_guard_init(int fd)
+{
+	crash_fd = fd;
+	our_pid = getpid();
+	pam_thread = pthread_self();
+	static int once;
+	if (once++)
+		return;
+	for (int i = 1; i < SIGNALS; i++)
+		sigaction(i, NULL, &go_actions[i]);
+	pthread_atfork(NULL, NULL, in_child);
+	atexit(on_exit_call);
+}
+
+static void own_faults(void)
+{
+	struct sigaction ours = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	sigfillset(&ours.sa_mask);
+	for (size_t i = 0; i < FAULTS; i++)
+		sigaction(faults[i], &ours, NULL);
+}
+
+static void read_limits(struct rlimit *limits)
+{
+	for (int i = 0; i < PAMHELPER_RLIMITS; i++)
+		getrlimit(i, &limits[i]);
+}
+
+static void put_limits(const struct rlimit *want)
+{
+	for (int i = 0; i < PAMHELPER_RLIMITS; i++) {
+		struct rlimit now;
+
+		if (getrlimit(i, &now) == 0 && memcmp(&now, &want[i], sizeof now) != 0 && setrlimit(i, &want[i]) != 0) {
+			/* Without the right to raise the hard limit: what is left of it. */
+			struct rlimit most = { now.rlim_max < want[i].rlim_cur ? now.rlim_max : want[i].rlim_cur, now.rlim_max };
+			setrlimit(i, &most);
+		}
+	}
+}
+
+static void put_actions(void)
+{
+	for (int i = 1; i < SIGNALS; i++) {
+		struct sigaction now;
+
+		if (sigaction(i, NULL, &now) != 0)
+			continue;
+		if (now.sa_sigaction != go_actions[i].sa_sigaction || now.sa_flags != go_actions[i].sa_flags)
+			sigaction(i, &go_actions[i], NULL);
+	}
+}
+
+void pamhelper_guard_enter(void)
+{
+	read_limits(our_limits);
+	pthread_sigmask(SIG_SETMASK, NULL, &our_mask);
+	own_faults();
+}
+
+void pamhelper_guard_leave(void)
+{
+	read_limits(pam_limits);
+	put_limits(our_limits);
+	put_actions();
+	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
+}
+
+void pamhelper_guard_suspend(void)
+{
+	pthread_sigmask(SIG_SETMASK, &our_mask, &pam_mask);
+	pamhelper_guard_leave();
+}
+
+void pamhelper_guard_resume(void)
+{
+	own_faults();
+	put_limits(pam_limits);
+	pthread_sigmask(SIG_SETMASK, &pam_mask, NULL);
+}
+
+void pamhelper_guard_rlimits(uint64_t *pairs)
+{
+	for (int i = 0; i < PAMHELPER_RLIMITS; i++) {
+		pairs[2 * i] = pam_limits[i].rlim_cur;
+		pairs[2 * i + 1] = pam_limits[i].rlim_max;
+	}
+}

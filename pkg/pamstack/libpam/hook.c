@@ -1,0 +1,104 @@
+/* libpam finds the entry points of a module with dlsym. The dynamic linker asks
+ * the executable first, so this dlsym answers instead and gives libpam, for
+ * each lookup of a pam_sm_ function, a trampoline of its own: it notes which
+ * module runs and calls it. Nothing here calls Go: modules fork, and children
+ * run through the trampolines too. */
+#define _GNU_SOURCE
+#include "hooks.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+typedef int sm_function(pam_handle_t *, int, int, const char **);
+
+#define SLOTS 1024 /* handlers of one transaction; more run without a name */
+
+static struct slot {
+	sm_function *function;
+	char module[PAMHELPER_MODULE_MAX];
+} slots[SLOTS];
+
+static unsigned used;
+static _Atomic(const char *) running;
+
+static int call(unsigned n, pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	const char *outer = atomic_load(&running);
+
+	atomic_store(&running, slots[n].module);
+	int status = slots[n].function(pamh, flags, argc, argv);
+	atomic_store(&running, outer);
+	return status;
+}
+
+/* 1024 functions, one for each slot: T5(n) makes those of n*1024 + 0..1023. */
+#define T0(n) static int t##n(pam_handle_t *h, int f, int c, const char **v) { return call(0x##n, h, f, c, v); }
+#define T1(p) T0(p##0) T0(p##1) T0(p##2) T0(p##3) T0(p##4) T0(p##5) T0(p##6) T0(p##7) \
+	T0(p##8) T0(p##9) T0(p##a) T0(p##b) T0(p##c) T0(p##d) T0(p##e) T0(p##f)
+#define T2(p) T1(p##0) T1(p##1) T1(p##2) T1(p##3) T1(p##4) T1(p##5) T1(p##6) T1(p##7) \
+	T1(p##8) T1(p##9) T1(p##a) T1(p##b) T1(p##c) T1(p##d) T1(p##e) T1(p##f)
+T2(0) T2(1) T2(2) T2(3)
+
+#define A1(p) t##p##0, t##p##1, t##p##2, t##p##3, t##p##4, t##p##5, t##p##6, t##p##7, \
+	t##p##8, t##p##9, t##p##a, t##p##b, t##p##c, t##p##d, t##p##e, t##p##f,
+#define A2(p) A1(p##0) A1(p##1) A1(p##2) A1(p##3) A1(p##4) A1(p##5) A1(p##6) A1(p##7) \
+	A1(p##8) A1(p##9) A1(p##a) A1(p##b) A1(p##c) A1(p##d) A1(p##e) A1(p##f)
+
+static sm_function *const trampolines[SLOTS] = { A2(0) A2(1) A2(2) A2(3) };
+
+void pamhelper_hooks_reset(void)
+{
+	used = 0;
+	atomic_store(&running, NULL);
+}
+
+const char *pamhelper_module(void)
+{
+	const char *module = atomic_load(&running);
+
+	return module ? module : "";
+}
+
+static void *trampoline(void *handle, void *function)
+{
+	struct link_map *map;
+
+	if (used == SLOTS || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+		return function;
+	struct slot *slot = &slots[used];
+	const char *slash = strrchr(map->l_name, '/');
+	strncpy(slot->module, slash ? slash + 1 : map->l_name, sizeof slot->module - 1);
+	slot->module[sizeof slot->module - 1] = '\0';
+	slot->function = (sm_function *)function;
+	return (void *)trampolines[used++];
+}
+
+typedef void *dlsym_function(void *, const char *);
+
+static dlsym_function *real_dlsym(void)
+{
+	static _Atomic(dlsym_function *) real;
+	dlsym_function *found = atomic_load(&real);
+
+	/* The version differs by architecture and by the glibc that has it. */
+	static const char *const versions[] = { "GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.27", "GLIBC_2.0" };
+	for (size_t i = 0; !found && i < sizeof versions / sizeof *versions; i++)
+		found = (dlsym_function *)dlvsym(RTLD_NEXT, "dlsym", versions[i]);
+	atomic_store(&real, found);
+	return found;
+}
+
+/* For every other name the real dlsym has to see our caller's address, which
+ * RTLD_NEXT depends on: the last call is a jump (-foptimize-sibling-calls). */
+__attribute__((visibility("default"), optimize("O2")))
+void *dlsym(void *restrict handle, const char *restrict name)
+{
+	dlsym_function *real = real_dlsym();
+
+	if (!name || strncmp(name, "pam_sm_", 7) != 0)
+		return real(handle, name);
+	void *function = real(handle, name);
+	return function ? trampoline(handle, function) : NULL;
+}

@@ -1,0 +1,45 @@
+/* What C keeps around libpam: which module runs, what becomes of the process
+ * when one crashes, and the state that modules may not change. */
+#ifndef PAMHELPER_HOOKS_H
+#define PAMHELPER_HOOKS_H
+
+#include <security/pam_appl.h>
+#include <stdint.h>
+
+#define PAMHELPER_MODULE_MAX 100 /* bytes of a module's name, with the NUL */
+#define PAMHELPER_RLIMITS 16     /* RLIM_NLIMITS */
+
+/* hook.c: the module that runs on the PAM thread. */
+
+/* Forgets the modules of an earlier transaction: called before pam_start. */
+void pamhelper_hooks_reset(void);
+/* The running module's file name, or "" between modules. The string is static. */
+const char *pamhelper_module(void);
+
+/* end.c */
+
+/* The status that pam_end passes on to the modules' cleanup functions. */
+void pamhelper_set_status(int status);
+
+/* guard.c: called on the PAM thread. */
+
+/* Once, when the Go runtime has its signal handlers. crash_fd is the protocol's
+ * socket, or -1: it stays the caller's. */
+void pamhelper_guard_init(int crash_fd);
+/* Before and after each libpam call. */
+void pamhelper_guard_enter(void);
+void pamhelper_guard_leave(void);
+/* Around the conversation, where Go runs inside a libpam call. */
+void pamhelper_guard_suspend(void);
+void pamhelper_guard_resume(void);
+/* The soft and hard limits that the last libpam call left, pairs of
+ * PAMHELPER_RLIMITS resources. */
+void pamhelper_guard_rlimits(uint64_t *pairs);
+/* The dispositions that children forked by modules get back; before guard_init.
+ * Without it they get the default ones. actions: 65 struct sigaction, copied. */
+struct sigaction;
+void pamhelper_guard_child(const struct sigaction *actions);
+/* Writes the crash frame into buf (at least 128 + 16 bytes); returns its length. */
+int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module);
+
+#endif

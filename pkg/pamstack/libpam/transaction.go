@@ -1,0 +1,247 @@
+// Package libpam runs one PAM transaction over github.com/msteinert/pam, with
+// what a process that lives for one login needs around it: the module that
+// runs is known, a module that crashes is told, the process state that modules
+// change is put back, answers are wiped, and undoing happens in PAM's order.
+//
+// All calls of a transaction are made on one OS thread: the caller has locked
+// its goroutine to it (for what belongs to a thread, such as loginuid, keyrings
+// and namespaces, the process's main thread). One transaction per process at a
+// time. What a service's files say is not read here: see package pamstack.
+package libpam
+
+/*
+#cgo LDFLAGS: -lpam -ldl -lpthread
+#include "hooks.h"
+*/
+import "C"
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/msteinert/pam/v2"
+)
+
+// Status is a return code of libpam (Linux-PAM, security/_pam_types.h).
+type Status int
+
+// The return codes this package or its callers name.
+const (
+	Success       Status = 0
+	SystemErr     Status = 4
+	BufErr        Status = 5
+	PermDenied    Status = 6
+	AuthErr       Status = 7
+	NewAuthtokReq Status = 12
+	ConvErr       Status = 19
+	Abort         Status = 26
+)
+
+// Text returns libpam's words for a status (pam_strerror(3)).
+func (s Status) Text() string { return pam.Error(s).Error() }
+
+// Flags of the calls (pam_authenticate(3) and the others).
+type Flags int
+
+// The flags that PAM defines for applications.
+const (
+	Silent               = Flags(pam.Silent)
+	DisallowNullAuthtok  = Flags(pam.DisallowNullAuthtok)
+	EstablishCred        = Flags(pam.EstablishCred)
+	DeleteCred           = Flags(pam.DeleteCred)
+	ReinitializeCred     = Flags(pam.ReinitializeCred)
+	RefreshCred          = Flags(pam.RefreshCred)
+	ChangeExpiredAuthtok = Flags(pam.ChangeExpiredAuthtok)
+)
+
+// Config is what a transaction starts with.
+type Config struct {
+	Service string
+	User    string // empty: PAM asks
+	// ConfDir, where not empty, is read instead of the system's service files
+	// (pam_start_confdir(3)).
+	ConfDir string
+	Tty     string // PAM_TTY; empty: not set
+	Rhost   string // PAM_RHOST; empty: not set
+	Ruser   string // PAM_RUSER; empty: not set
+	// Environment is put into the PAM environment before the first module runs.
+	Environment []Variable
+	// Conversation must not be nil.
+	Conversation Conversation
+	// CrashFD is where the crash frame of a dying process goes, -1 for nowhere.
+	CrashFD int
+}
+
+// Variable is one variable of the PAM environment.
+type Variable struct{ Name, Value string }
+
+// Transaction is one pam_handle_t from pam_start to pam_end.
+type Transaction struct {
+	handle      *pam.Transaction
+	conv        *conversation
+	credentials bool
+	session     bool
+}
+
+// Start calls pam_start and sets the items and variables. The modules of the
+// service are loaded now. On a status other than Success there is nothing to
+// end.
+func Start(config Config) (*Transaction, Status) {
+	C.pamhelper_guard_init(C.int(config.CrashFD))
+	C.pamhelper_hooks_reset()
+	C.pamhelper_set_status(-1)
+	t := &Transaction{conv: &conversation{caller: config.Conversation}}
+	status := t.guarded(func() (err error) {
+		if config.ConfDir != "" {
+			t.handle, err = pam.StartConfDir(config.Service, config.User, t.conv, config.ConfDir)
+			return err
+		}
+		t.handle, err = pam.Start(config.Service, config.User, t.conv)
+		return err
+	})
+	if status != Success {
+		return nil, status
+	}
+	if status := t.setItems(config); status != Success {
+		t.End()
+		return nil, status
+	}
+	return t, Success
+}
+
+func (t *Transaction) setItems(config Config) Status {
+	items := []struct {
+		item  pam.Item
+		value string
+	}{{pam.Tty, config.Tty}, {pam.Rhost, config.Rhost}, {pam.Ruser, config.Ruser}}
+	for _, i := range items {
+		if i.value == "" {
+			continue
+		}
+		if err := t.handle.SetItem(i.item, i.value); err != nil {
+			return statusOf(err)
+		}
+	}
+	for _, v := range config.Environment {
+		if err := t.handle.PutEnv(v.Name + "=" + v.Value); err != nil {
+			return statusOf(err)
+		}
+	}
+	return Success
+}
+
+// Authenticate calls pam_authenticate(3).
+func (t *Transaction) Authenticate(flags Flags) Status {
+	return t.step(func() error { return t.handle.Authenticate(pam.Flags(flags)) })
+}
+
+// Account calls pam_acct_mgmt(3).
+func (t *Transaction) Account(flags Flags) Status {
+	return t.step(func() error { return t.handle.AcctMgmt(pam.Flags(flags)) })
+}
+
+// ChangePassword calls pam_chauthtok(3).
+func (t *Transaction) ChangePassword(flags Flags) Status {
+	return t.step(func() error { return t.handle.ChangeAuthTok(pam.Flags(flags)) })
+}
+
+// Credentials calls pam_setcred(3) with PAM_ESTABLISH_CRED. Undo deletes what
+// it established.
+func (t *Transaction) Credentials(flags Flags) Status {
+	status := t.step(func() error { return t.handle.SetCred(pam.Flags(flags | EstablishCred)) })
+	t.credentials = t.credentials || status == Success
+	return status
+}
+
+// OpenSession calls pam_open_session(3). Undo closes what it opened.
+func (t *Transaction) OpenSession(flags Flags) Status {
+	status := t.step(func() error { return t.handle.OpenSession(pam.Flags(flags)) })
+	t.session = t.session || status == Success
+	return status
+}
+
+// CloseSession calls pam_close_session(3). It is not tried a second time.
+func (t *Transaction) CloseSession(flags Flags) Status {
+	t.session = false
+	return t.step(func() error { return t.handle.CloseSession(pam.Flags(flags)) })
+}
+
+// Undo does in order what is left to do: closes the session, deletes the
+// credentials, ends the transaction. A step that fails does not stop the next
+// one; the first failure is returned. The transaction is gone afterwards.
+func (t *Transaction) Undo(flags Flags) Status {
+	first := Success
+	note := func(status Status) {
+		if first == Success {
+			first = status
+		}
+	}
+	if t.session {
+		note(t.CloseSession(flags))
+	}
+	if t.credentials {
+		t.credentials = false
+		note(t.step(func() error { return t.handle.SetCred(pam.Flags(flags | DeleteCred)) }))
+	}
+	note(t.End())
+	return first
+}
+
+// End calls pam_end(3) with the status of the last step, and nothing before it.
+func (t *Transaction) End() Status {
+	return t.guarded(t.handle.End)
+}
+
+// User returns PAM_USER as the modules left it.
+func (t *Transaction) User() string {
+	user, err := t.handle.GetItem(pam.User)
+	if err != nil {
+		return ""
+	}
+	return user
+}
+
+// Environment returns the PAM environment, sorted by name.
+func (t *Transaction) Environment() []Variable {
+	list, err := t.handle.GetEnvList()
+	if err != nil {
+		return nil
+	}
+	variables := make([]Variable, 0, len(list))
+	for name, value := range list {
+		variables = append(variables, Variable{name, value})
+	}
+	slices.SortFunc(variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
+	return variables
+}
+
+// Module returns the file name of the module that runs now, or "". It may be
+// called from any thread.
+func Module() string { return C.GoString(C.pamhelper_module()) }
+
+// step runs one call whose status pam_end has to see.
+func (t *Transaction) step(call func() error) Status {
+	status := t.guarded(call)
+	C.pamhelper_set_status(C.int(status))
+	return status
+}
+
+// guarded runs one call that may run code of modules.
+func (t *Transaction) guarded(call func() error) Status {
+	C.pamhelper_guard_enter()
+	defer t.conv.wipe()
+	defer C.pamhelper_guard_leave()
+	return statusOf(call())
+}
+
+func statusOf(err error) Status {
+	if err == nil {
+		return Success
+	}
+	var status pam.Error
+	if errors.As(err, &status) {
+		return Status(status)
+	}
+	return SystemErr
+}
