@@ -7,8 +7,10 @@
 #include "hooks.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef int sm_function(pam_handle_t *, int, int, const char **);
@@ -59,6 +61,17 @@ const char *pamhelper_module(void)
 	const char *module = atomic_load(&running);
 
 	return module ? module : "";
+}
+
+const char *pamhelper_library(void)
+{
+	static char path[PATH_MAX];
+	Dl_info info;
+
+	if (!dladdr(dlsym(RTLD_DEFAULT, "pam_start"), &info) || !realpath(info.dli_fname, path))
+		return "";
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
 }
 
 static void *trampoline(void *handle, void *function)

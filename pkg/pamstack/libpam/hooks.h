@@ -16,6 +16,9 @@ void pamhelper_hooks_reset(void);
 /* The running module's file name, or "" between modules. The string is static. */
 const char *pamhelper_module(void);
 
+/* The file name of the libpam in use, links resolved; "" where unknown. */
+const char *pamhelper_library(void);
+
 /* end.c */
 
 /* The status that pam_end passes on to the modules' cleanup functions. */

@@ -19,6 +19,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"unsafe"
 
 	"github.com/msteinert/pam/v2"
 )
@@ -28,32 +29,18 @@ type Status int
 
 // The return codes this package or its callers name.
 const (
-	Success       Status = 0
-	SystemErr     Status = 4
-	BufErr        Status = 5
-	PermDenied    Status = 6
-	AuthErr       Status = 7
-	NewAuthtokReq Status = 12
-	ConvErr       Status = 19
-	Abort         Status = 26
+	Success        Status = 0
+	SystemErr      Status = 4
+	BufErr         Status = 5
+	PermDenied     Status = 6
+	AuthErr        Status = 7
+	NewAuthtokReqd Status = 12
+	ConvErr        Status = 19
+	Abort          Status = 26
 )
 
 // Text returns libpam's words for a status (pam_strerror(3)).
 func (s Status) Text() string { return pam.Error(s).Error() }
-
-// Flags of the calls (pam_authenticate(3) and the others).
-type Flags int
-
-// The flags that PAM defines for applications.
-const (
-	Silent               = Flags(pam.Silent)
-	DisallowNullAuthtok  = Flags(pam.DisallowNullAuthtok)
-	EstablishCred        = Flags(pam.EstablishCred)
-	DeleteCred           = Flags(pam.DeleteCred)
-	ReinitializeCred     = Flags(pam.ReinitializeCred)
-	RefreshCred          = Flags(pam.RefreshCred)
-	ChangeExpiredAuthtok = Flags(pam.ChangeExpiredAuthtok)
-)
 
 // Config is what a transaction starts with.
 type Config struct {
@@ -202,6 +189,15 @@ func (t *Transaction) User() string {
 	return user
 }
 
+// Service returns PAM_SERVICE as the modules left it.
+func (t *Transaction) Service() string {
+	service, err := t.handle.GetItem(pam.Service)
+	if err != nil {
+		return ""
+	}
+	return service
+}
+
 // Environment returns the PAM environment, sorted by name.
 func (t *Transaction) Environment() []Variable {
 	list, err := t.handle.GetEnvList()
@@ -219,6 +215,10 @@ func (t *Transaction) Environment() []Variable {
 // Module returns the file name of the module that runs now, or "". It may be
 // called from any thread.
 func Module() string { return C.GoString(C.pamhelper_module()) }
+
+// Library returns the file name of the libpam in use, with its version, such
+// as "libpam.so.0.85.1".
+func Library() string { return C.GoString(C.pamhelper_library()) }
 
 // step runs one call whose status pam_end has to see.
 func (t *Transaction) step(call func() error) Status {
@@ -244,4 +244,11 @@ func statusOf(err error) Status {
 		return Status(status)
 	}
 	return SystemErr
+}
+
+// ChildActions sets the signal dispositions that children forked by modules
+// get: 65 struct sigaction of C, which are copied. Without it they get the
+// default ones. It is called before Start.
+func ChildActions(actions unsafe.Pointer) {
+	C.pamhelper_guard_child((*C.struct_sigaction)(actions))
 }

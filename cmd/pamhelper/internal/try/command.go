@@ -1,0 +1,257 @@
+// Package try is the tool of a person who debugs a PAM stack: it runs steps
+// through a worker of its own and shows messages, results and environment.
+package try
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+)
+
+// Exit statuses of pamhelper.
+const (
+	ExitRefused = 1 // PAM refused a step
+	ExitUsage   = 2 // usage or configuration
+	ExitHelper  = 3 // the helper failed: crash, hang, protocol
+)
+
+// ExitError is an outcome that has been shown; only the status is left.
+type ExitError struct{ Status int }
+
+func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Status) }
+
+// options are the command line's.
+type options struct {
+	confdir, rhost, ruser, tty string
+	env, flags                 []string
+	answers                    string
+	json                       bool
+	timeout                    time.Duration
+}
+
+// Command returns "pamhelper try".
+func Command() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "try [flags] SERVICE [USER] [STEP…]",
+		Short: "Run a PAM stack by hand and show what each step returns",
+		Long: `Run the steps of a login through the PAM service SERVICE and show messages,
+prompts, results and the PAM environment.
+
+Steps are authenticate, account, password, credentials and session, in any
+order; without any: authenticate account. The first step that does not succeed
+ends the run, but password may follow an account that asks for it. session opens
+a session, and closes it at the end. A USER named like a step is written with
+"--user". Without a USER, PAM asks for the name.
+
+The worker has the caller's privileges: as root a stack behaves as at a real
+login, as somebody else as far as its modules work. As at a login through the
+helper, accounts with an empty password are not let in (--flags none lifts it).
+
+Exit status: 0 all steps succeeded, 1 PAM refused, 2 usage or configuration,
+3 the helper failed (a module crashed or hung).`,
+		Example: `  pamhelper try login alice
+  pamhelper try sshd alice authenticate account credentials session
+  pamhelper try --confdir ./pam.d --answers answers.txt --json mystack alice`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	user := cmd.Flags().String("user", "", "the user, where the name is also a step's")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := newPlan(args, *user, o)
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		return p.run(ctx, os.Stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.confdir, "confdir", "", "read service files from `DIR` instead of the system's")
+	f.StringVar(&o.rhost, "rhost", "", "PAM_RHOST, the remote `host`")
+	f.StringVar(&o.ruser, "ruser", "", "PAM_RUSER, the remote `user`")
+	f.StringVar(&o.tty, "tty", "", "PAM_TTY, the `terminal` modules see")
+	f.StringArrayVar(&o.env, "env", nil, "put `K=V` into the PAM environment (repeatable)")
+	f.StringSliceVar(&o.flags, "flags", nil, "PAM `flags` instead of a login's: "+libpam.FlagNames())
+	f.StringVar(&o.answers, "answers", "", "answer prompts from `FILE`, one line each; - is standard input")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	f.DurationVar(&o.timeout, "timeout", 0, "give up after this time, such as 30s")
+	return cmd
+}
+
+// plan is what a command line asks for.
+type plan struct {
+	options
+	login ipc.Login
+	steps []ipc.Step
+}
+
+var stepsNamed = map[string][]ipc.Step{
+	"authenticate": {ipc.Authenticate},
+	"account":      {ipc.Account},
+	"password":     {ipc.ChangePassword},
+	"credentials":  {ipc.Credentials},
+	"session":      {ipc.OpenSession},
+}
+
+func newPlan(args []string, user string, o options) (*plan, error) {
+	p := &plan{options: o, login: ipc.Login{Service: args[0], User: user, Rhost: o.rhost, Ruser: o.ruser}}
+	if p.login.Service == "" || strings.ContainsRune(p.login.Service, '/') {
+		return nil, fmt.Errorf("%q is not a service's name: it is the name of a file in /etc/pam.d; for another directory use --confdir", p.login.Service)
+	}
+	rest := args[1:]
+	if len(rest) > 0 && user == "" && stepsNamed[rest[0]] == nil {
+		p.login.User, rest = rest[0], rest[1:]
+	}
+	for _, word := range rest {
+		steps, ok := stepsNamed[word]
+		if !ok {
+			return nil, fmt.Errorf("unknown step %q; steps are authenticate, account, password, credentials, session", word)
+		}
+		p.steps = append(p.steps, steps...)
+	}
+	if len(p.steps) == 0 {
+		p.steps = []ipc.Step{ipc.Authenticate, ipc.Account}
+	}
+	for _, assignment := range o.env {
+		name, value, ok := strings.Cut(assignment, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--env %q is not K=V", assignment)
+		}
+		p.login.Variables = append(p.login.Variables, ipc.Variable{Name: name, Value: value})
+	}
+	if _, err := libpam.ParseFlags(strings.Join(o.flags, ",")); len(o.flags) > 0 && err != nil {
+		return nil, err
+	}
+	if o.confdir == "" {
+		return p, nil
+	}
+	info, err := os.Stat(o.confdir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory", o.confdir)
+	}
+	return p, err
+}
+
+func (p *plan) workerArgs() []string {
+	args := []string{"--debug"}
+	for _, option := range []struct{ name, value string }{
+		{"--confdir", p.confdir}, {"--tty", p.tty}, {"--flags", strings.Join(p.flags, ",")},
+	} {
+		if option.value != "" {
+			args = append(args, option.name+"="+option.value)
+		}
+	}
+	return args
+}
+
+// run takes the steps and shows them.
+func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer) error {
+	if p.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("not done after %s (--timeout)", p.timeout))
+		defer cancel()
+	}
+	var show display = &text{out: stdout}
+	if p.json {
+		show = newJSON(stdout)
+	}
+	answers, err := newAnswers(p.answers, stdin)
+	if err != nil {
+		return err
+	}
+	defer answers.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	client, err := ipc.Dial(ctx, ipc.Exec{Path: self, Args: p.workerArgs(), Log: stderr},
+		ipc.Options{Conversation: &conversation{show: show, answers: answers}})
+	if err != nil {
+		show.failed(err)
+		return ExitError{ExitHelper}
+	}
+	defer client.Close()
+	return exitOf(p.drive(ctx, client, show), show)
+}
+
+// drive runs the steps until one does not succeed, and always ends the login.
+func (p *plan) drive(ctx context.Context, client *ipc.Client, show display) error {
+	result, err := client.Begin(ctx, p.login)
+	if err != nil {
+		if result.Step == ipc.Begin {
+			show.result(result)
+		}
+		return err
+	}
+	first := p.takeSteps(ctx, client, show)
+	var refused *ipc.PAMError
+	if first != nil && !errors.As(first, &refused) {
+		return first // there is no helper left to end the login with
+	}
+	show.environment(client.Environment())
+	if slices.Contains(p.steps, ipc.OpenSession) && first == nil {
+		result, err := client.CloseSession(ctx)
+		first = shown(show, result, err)
+	}
+	if _, err := client.End(ctx); first == nil {
+		first = err
+	}
+	return first
+}
+
+func (p *plan) takeSteps(ctx context.Context, client *ipc.Client, show display) error {
+	for i, step := range p.steps {
+		results, err := client.Do(ctx, step)
+		if len(results) > 0 {
+			err = shown(show, results[0], err)
+		}
+		change := i+1 < len(p.steps) && p.steps[i+1] == ipc.ChangePassword
+		if err != nil && !(step == ipc.Account && errors.Is(err, ipc.NewAuthtokReqd) && change) {
+			return err
+		}
+	}
+	return nil
+}
+
+func shown(show display, result ipc.Result, err error) error {
+	if result.Step != 0 {
+		show.result(result)
+	}
+	return err
+}
+
+// exitOf turns how the run ended into the exit status.
+func exitOf(err error, show display) error {
+	var refused *ipc.PAMError
+	var policy *ipc.RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		if refused.Step == ipc.Begin {
+			show.failed(fmt.Errorf("the service cannot be started: %w; the log (journalctl, /var/log/auth.log) says which line is at fault", err))
+			return ExitError{ExitUsage}
+		}
+		if refused.Cause != nil {
+			show.failed(refused.Cause)
+		}
+		return ExitError{ExitRefused}
+	case errors.As(err, &policy):
+		show.failed(err)
+		return ExitError{ExitUsage}
+	}
+	show.failed(err)
+	return ExitError{ExitHelper}
+}

@@ -1,0 +1,93 @@
+package try
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/ipc/terminal"
+)
+
+// conversation shows what modules say and answers them.
+type conversation struct {
+	show    display
+	answers answers
+}
+
+var _ ipc.Conversation = (*conversation)(nil)
+
+func (c *conversation) Prompt(ctx context.Context, echo bool, text []byte) ([]byte, error) {
+	style := "echo_off"
+	if echo {
+		style = "echo_on"
+	}
+	c.show.prompt(style, text)
+	answer, err := c.answers.next(ctx, echo)
+	if _, onTerminal := c.answers.(typed); !onTerminal || !echo || err != nil {
+		c.show.answered() // nobody's Enter ended the line
+	}
+	return answer, err
+}
+
+func (c *conversation) Info(text []byte) { c.show.message("info", text) }
+
+func (c *conversation) Error(text []byte) { c.show.message("error", text) }
+
+// answers gives an answer for each prompt.
+type answers interface {
+	next(ctx context.Context, echo bool) ([]byte, error)
+	io.Closer
+}
+
+// newAnswers reads from the named file, or from the terminal where there is no
+// name.
+func newAnswers(name string, stdin *os.File) (answers, error) {
+	switch name {
+	case "":
+		return typed{stdin}, nil
+	case "-":
+		return &lines{file: stdin, r: bufio.NewReader(stdin)}, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &lines{file: f, r: bufio.NewReader(f)}, nil
+}
+
+// lines answers with the lines of a file.
+type lines struct {
+	file *os.File
+	r    *bufio.Reader
+}
+
+func (l *lines) Close() error { return l.file.Close() }
+
+func (l *lines) next(_ context.Context, _ bool) ([]byte, error) {
+	line, err := l.r.ReadBytes('\n')
+	if errors.Is(err, io.EOF) && len(line) == 0 {
+		return nil, errors.New("no answer left in the answers file")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("answers file: %w", err)
+	}
+	return bytes.TrimSuffix(line, []byte("\n")), nil
+}
+
+// typed asks the person.
+type typed struct{ tty *os.File }
+
+func (t typed) Close() error { return nil }
+
+func (t typed) next(ctx context.Context, echo bool) ([]byte, error) {
+	answer, err := terminal.ReadLine(ctx, t.tty, echo)
+	if errors.Is(err, terminal.ErrNoTerminal) {
+		return nil, fmt.Errorf("%w; use --answers FILE (- is standard input)", err)
+	}
+	return answer, err
+}

@@ -1,0 +1,257 @@
+package worker
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+func (w *worker) hello(req *pb.Request) (outcome, error) {
+	h := req.GetHello()
+	if h.GetVersion() != ipc.Version {
+		return refused, &fault{kind: pb.Fault_VERSION,
+			text: fmt.Sprintf("the agent speaks version %d, this helper version %d", h.GetVersion(), ipc.Version)}
+	}
+	if len(h.GetFeatures()) > 32 {
+		return refused, violation("more than 32 features")
+	}
+	welcome := &pb.Welcome{Version: ipc.Version, Libpam: libpam.Library(), Limits: &pb.Limits{
+		MaxFrame:        ipc.MaxFrame,
+		MaxAnswer:       maxAnswer,
+		MaxQueued:       ipc.MaxQueued,
+		LoginTimeoutMs:  uint32(w.policy.login.Milliseconds()),
+		PromptTimeoutMs: uint32(w.policy.prompt.Milliseconds()),
+		CloseTimeoutMs:  uint32(w.policy.close.Milliseconds()),
+	}}
+	for _, feature := range h.GetFeatures() {
+		if feature == ipc.FeatureBinaryPrompt && !w.conv.binary {
+			w.conv.binary = true
+			welcome.Features = append(welcome.Features, feature)
+		}
+	}
+	w.send(&pb.Event{Body: &pb.Event_Welcome{Welcome: welcome}})
+	return succeeded, nil
+}
+
+func (w *worker) begin(req *pb.Request) (outcome, error) {
+	b := req.GetBegin()
+	if err := w.check(b); err != nil {
+		return refused, err
+	}
+	w.life.shorten(ms(b.GetLoginTimeoutMs()), ms(b.GetPromptTimeoutMs()), ms(b.GetCloseTimeoutMs()))
+	w.service, w.user = b.GetService(), string(b.GetUser())
+	config := libpam.Config{
+		Service:      w.service,
+		User:         w.user,
+		Tty:          w.policy.tty,
+		Rhost:        b.GetRhost(),
+		Ruser:        string(b.GetRuser()),
+		Conversation: w.conv,
+		CrashFD:      w.crashFD,
+	}
+	for _, v := range b.GetVariables() {
+		config.Environment = append(config.Environment, libpam.Variable{Name: string(v.GetName()), Value: string(v.GetValue())})
+	}
+	if w.debug != nil {
+		config.ConfDir, config.Tty = w.debug.ConfDir, w.debug.Tty
+	} else {
+		// Scripts that root runs read this one: it is never the agent's.
+		config.Environment = append(config.Environment, libpam.Variable{Name: "TELEPORT_LOGIN", Value: w.user})
+	}
+	return w.step(pb.Step_BEGIN, 0, func(libpam.Flags) (status libpam.Status) {
+		w.tx, status = w.start(config)
+		return status
+	})
+}
+
+// check holds a Begin to what PAM can take and the policy allows.
+func (w *worker) check(b *pb.Begin) error {
+	if err := wellFormed(b); err != nil {
+		return err
+	}
+	if w.debug != nil {
+		return nil
+	}
+	if err := w.policy.admit(b); err != nil {
+		return err
+	}
+	denied, err := deniedUser(string(b.GetUser()))
+	if err != nil {
+		w.log.Printf("user %q cannot be looked up: %v", b.GetUser(), err)
+	}
+	w.denied = denied
+	return nil
+}
+
+func (w *worker) authenticate(*pb.Request) (outcome, error) {
+	return w.step(pb.Step_AUTHENTICATE, libpam.DisallowNullAuthtok, func(flags libpam.Flags) libpam.Status {
+		status := w.tx.Authenticate(flags)
+		if w.denied {
+			// Whatever the stack said about a wrong answer: one code for all.
+			return libpam.AuthErr
+		}
+		return status
+	})
+}
+
+func (w *worker) account(*pb.Request) (outcome, error) {
+	return w.step(pb.Step_ACCOUNT, libpam.DisallowNullAuthtok, w.tx.Account)
+}
+
+func (w *worker) changePassword(*pb.Request) (outcome, error) {
+	return w.step(pb.Step_CHANGE_PASSWORD, libpam.ChangeExpiredAuthtok, w.tx.ChangePassword)
+}
+
+func (w *worker) credentials(*pb.Request) (outcome, error) {
+	if err := w.setGroups(); err != nil {
+		return refused, err
+	}
+	return w.step(pb.Step_CREDENTIALS, 0, w.tx.Credentials)
+}
+
+func (w *worker) openSession(*pb.Request) (outcome, error) {
+	result, err := w.step(pb.Step_OPEN_SESSION, 0, w.tx.OpenSession)
+	if result == succeeded && err == nil {
+		w.life.opened()
+	}
+	return result, err
+}
+
+func (w *worker) closeSession(*pb.Request) (result outcome, err error) {
+	w.life.bound(func() { result, err = w.step(pb.Step_CLOSE_SESSION, 0, w.tx.CloseSession) })
+	if w.debug == nil {
+		w.life.closed()
+	}
+	return result, err
+}
+
+// end undoes what is open; its Result is the last event.
+func (w *worker) end(*pb.Request) (outcome, error) {
+	_, err := w.step(pb.Step_END, 0, func(libpam.Flags) (status libpam.Status) {
+		if w.tx != nil {
+			status = w.undo()
+		}
+		return status
+	})
+	return succeeded, err // ended, whatever the undoing returned
+}
+
+func (w *worker) skip(req *pb.Request) (outcome, error) {
+	w.send(&pb.Event{Body: &pb.Event_Result{Result: &pb.Result{
+		Step:    stepOf(kindOf(req)),
+		Outcome: &pb.Result_Skipped{Skipped: &pb.Skipped{}},
+	}}})
+	// Skipping succeeds: the phase stays as the table says.
+	return succeeded, nil
+}
+
+// undo closes, deletes and ends what was opened, under the close deadline.
+func (w *worker) undo() (status libpam.Status) {
+	tx := w.tx
+	w.tx = nil
+	w.life.bound(func() { status = tx.Undo(w.flags(0)) })
+	if status != libpam.Success {
+		w.log.Printf("undoing the login of %q through %q: %s", w.user, w.service, status.Text())
+	}
+	return status
+}
+
+// step runs one libpam call and sends its Result.
+func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) libpam.Status) (outcome, error) {
+	w.conv.waited = 0
+	began := time.Now()
+	status := call(w.flags(flags))
+	duration := time.Since(began) - w.conv.waited
+
+	result := &pb.Result{
+		Step:       step,
+		Outcome:    &pb.Result_Code{Code: pb.PamCode(status)},
+		Text:       status.Text(),
+		DurationUs: uint64(duration.Microseconds()),
+	}
+	if w.tx != nil {
+		if err := w.unchanged(); err != nil {
+			return refused, err
+		}
+		result.User = []byte(w.tx.User())
+		result.Environment, result.EnvironmentOmitted = fitting(w.tx.Environment())
+	}
+	w.send(&pb.Event{Body: &pb.Event_Result{Result: result}})
+	switch {
+	case status == libpam.Success:
+		return succeeded, nil
+	case step == pb.Step_ACCOUNT && status == libpam.NewAuthtokReqd:
+		return mustChange, nil
+	}
+	return refused, nil
+}
+
+// flags returns what a step is called with: a real login's flags, or those the
+// person debugging chose, as far as the step knows them.
+func (w *worker) flags(login libpam.Flags) libpam.Flags {
+	if w.debug != nil && w.debug.Flags != nil {
+		return *w.debug.Flags & (libpam.Silent | login)
+	}
+	return login
+}
+
+// unchanged makes sure that it is still the login that Begin bound.
+func (w *worker) unchanged() error {
+	if w.debug != nil {
+		return nil
+	}
+	if user := w.tx.User(); user != w.user {
+		return refuse("a module changed the user from %q to %s", w.user, shorten([]byte(user)))
+	}
+	if service := w.tx.Service(); service != w.service {
+		return refuse("a module changed the service from %q to %s", w.service, shorten([]byte(service)))
+	}
+	return nil
+}
+
+// maxEnvironment is how much of the environment goes into one Result, in bytes.
+const maxEnvironment = 512 << 10
+
+func fitting(environment []libpam.Variable) (variables []*pb.Variable, omitted uint32) {
+	size := 0
+	for _, v := range environment {
+		size += len(v.Name) + len(v.Value) + 16
+		if size > maxEnvironment {
+			omitted++
+			continue
+		}
+		variables = append(variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
+	}
+	return variables, omitted
+}
+
+func stepOf(r request) pb.Step {
+	return map[request]pb.Step{
+		authenticate: pb.Step_AUTHENTICATE, account: pb.Step_ACCOUNT, changePassword: pb.Step_CHANGE_PASSWORD,
+		credentials: pb.Step_CREDENTIALS, openSession: pb.Step_OPEN_SESSION, closeSession: pb.Step_CLOSE_SESSION,
+	}[r]
+}
+
+func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// hang ends the process: a module did not return, and nothing can make it.
+func (w *worker) hang() {
+	module := libpam.Module()
+	killDescendants(w.log)
+	text := "the helper did not finish closing before its deadline"
+	if module != "" {
+		text = fmt.Sprintf("module %s does not return; the helper has ended without it", module)
+	}
+	f := &fault{kind: pb.Fault_HANG, text: text, module: module}
+	w.log.Printf("login of %q through %q: %s", w.user, w.service, text)
+	w.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	w.conn.Write(f.event())
+	os.Exit(ExitFailed)
+}
+
+// ExitFailed is the exit status of a worker whose login ended with a fault.
+const ExitFailed = 3

@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"sync"
+	"time"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// life holds a login's deadlines and the reason it is stopped for. Stopping
+// does not interrupt a module: it makes prompts fail and lets the module's
+// call return, and after the close deadline onHang ends the process.
+type life struct {
+	stopped chan struct{}
+	onHang  func()
+
+	mu      sync.Mutex
+	why     error
+	isOver  bool
+	login   *time.Timer
+	closing *time.Timer
+	began   time.Time
+	limits  policy
+}
+
+func newLife(limits policy) *life {
+	l := &life{stopped: make(chan struct{}), began: time.Now(), limits: limits, onHang: func() {}}
+	l.login = time.AfterFunc(limits.login, l.timedOut)
+	return l
+}
+
+func (l *life) timedOut() {
+	l.stop(&fault{kind: pb.Fault_TIMEOUT, text: "the login did not come to an open session before its deadline"})
+}
+
+// shorten takes over the deadlines an agent asks for, where they are shorter.
+func (l *life) shorten(login, prompt, close time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if prompt > 0 {
+		l.limits.prompt = min(l.limits.prompt, prompt)
+	}
+	if close > 0 {
+		l.limits.close = min(l.limits.close, close)
+	}
+	if login > 0 && login < l.limits.login {
+		l.limits.login = login
+		if l.login.Stop() {
+			l.login.Reset(time.Until(l.began.Add(login)))
+		}
+	}
+}
+
+// promptTimeout is how long a prompt may wait from now.
+func (l *life) promptTimeout() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.limits.prompt
+}
+
+// opened ends the login's deadline: a session lasts as long as it lasts.
+func (l *life) opened() { l.login.Stop() }
+
+// closed gives the agent the close deadline to end the login after its session.
+func (l *life) closed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.login.Reset(l.limits.close)
+}
+
+// bound runs a call that belongs to closing under the close deadline.
+func (l *life) bound(call func()) {
+	l.mu.Lock()
+	started := l.closing == nil
+	if started {
+		l.closing = time.AfterFunc(l.limits.close, l.onHang)
+	}
+	l.mu.Unlock()
+	call()
+	if started {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.why == nil {
+			l.closing.Stop()
+			l.closing = nil
+		}
+	}
+}
+
+// stop ends the login for a reason, nil where nobody has to be told. Only the
+// first reason counts.
+func (l *life) stop(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.stopped:
+		return
+	default:
+	}
+	if l.isOver {
+		return
+	}
+	l.why = reason
+	close(l.stopped)
+	l.login.Stop()
+	if l.closing == nil {
+		l.closing = time.AfterFunc(l.limits.close, l.onHang)
+	}
+}
+
+func (l *life) reason() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.why
+}
+
+// over stops every deadline: the transaction has ended.
+func (l *life) over() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.isOver = true
+	l.login.Stop()
+	if l.closing != nil {
+		l.closing.Stop()
+	}
+}

@@ -1,0 +1,113 @@
+// What an agent may ask for. These are the built-in constants; nothing on the
+// wire changes them.
+
+package worker
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// policy is what the worker holds a login to.
+type policy struct {
+	services  []string // the only PAM services served
+	tty       string   // PAM_TTY, whoever logs in from wherever
+	variables []string // names an agent may put into the PAM environment
+	login     time.Duration
+	prompt    time.Duration
+	close     time.Duration
+}
+
+// builtin is the policy without a policy file: logins over the network through
+// the sshd service, proved by PAM, never as root.
+func builtin() policy {
+	return policy{
+		services:  []string{"sshd"},
+		tty:       "ssh",
+		variables: []string{"TELEPORT_USERNAME", "TELEPORT_ROLES"},
+		login:     120 * time.Second,
+		prompt:    60 * time.Second,
+		close:     15 * time.Second,
+	}
+}
+
+const (
+	maxVariables     = 256
+	maxVariableBytes = 64 << 10
+	maxUser          = 256
+	maxItem          = 256
+)
+
+var userName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.@-]*\$?$`)
+
+// admit says why a Begin is not allowed, or nil.
+func (p policy) admit(b *pb.Begin) error {
+	if !slices.Contains(p.services, b.GetService()) {
+		return refuse("service %q is not served; this helper serves: %s", b.GetService(), strings.Join(p.services, ", "))
+	}
+	if user := b.GetUser(); len(user) > maxUser || !userName.Match(user) {
+		return refuse("user name %s is not one; allowed are 1 to %d of A-Z a-z 0-9 _ . @ -, not starting with a digit, dot, @ or -",
+			shorten(user), maxUser)
+	}
+	if _, err := netip.ParseAddr(b.GetRhost()); err != nil {
+		return refuse("rhost %s is not a numeric address; host names and an empty rhost are not taken", shorten([]byte(b.GetRhost())))
+	}
+	if len(b.GetRuser()) > 0 {
+		return refuse("ruser is not taken")
+	}
+	for _, v := range b.GetVariables() {
+		if !slices.Contains(p.variables, string(v.GetName())) {
+			return refuse("variable %s is not admitted; admitted are: %s", shorten(v.GetName()), strings.Join(p.variables, ", "))
+		}
+	}
+	return nil
+}
+
+// wellFormed says what in a Begin cannot be given to PAM at all, whatever the
+// policy: also a debugging worker holds to it.
+func wellFormed(b *pb.Begin) error {
+	if b.GetService() == "" || strings.ContainsAny(b.GetService(), "/\x00\n") || len(b.GetService()) > maxItem {
+		return refuse("service %s is not a service's name; it is the name of a file in /etc/pam.d", shorten([]byte(b.GetService())))
+	}
+	for _, item := range []struct {
+		name  string
+		value string
+		most  int
+	}{{"user", string(b.GetUser()), maxUser}, {"rhost", b.GetRhost(), maxItem}, {"ruser", string(b.GetRuser()), maxItem}} {
+		if len(item.value) > item.most || strings.ContainsAny(item.value, "\x00\n") {
+			return refuse("%s %s has more than %d bytes, a newline or a NUL", item.name, shorten([]byte(item.value)), item.most)
+		}
+	}
+	size := 0
+	for _, v := range b.GetVariables() {
+		size += len(v.GetName()) + len(v.GetValue())
+		name, value := string(v.GetName()), string(v.GetValue())
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+			return refuse("variable %s is not a variable: a name without = or NUL, a value without NUL", shorten(v.GetName()))
+		}
+	}
+	if len(b.GetVariables()) > maxVariables || size > maxVariableBytes {
+		return refuse("%d variables of %d bytes; at most %d of %d bytes", len(b.GetVariables()), size, maxVariables, maxVariableBytes)
+	}
+	return nil
+}
+
+func refuse(format string, args ...any) error {
+	return &fault{kind: pb.Fault_REFUSED, text: fmt.Sprintf(format, args...)}
+}
+
+// shorten quotes a value of the agent for a message.
+func shorten(value []byte) string {
+	const most = 64
+	if len(value) > most {
+		return fmt.Sprintf("%q…", ipc.Printable(value[:most]))
+	}
+	return fmt.Sprintf("%q", ipc.Printable(value))
+}

@@ -1,0 +1,81 @@
+package worker
+
+/*
+#include "constructor.h"
+#include <unistd.h>
+*/
+import "C"
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+)
+
+// socketFD is the protocol's socket, or -1 where none was on descriptor 3.
+func socketFD() int { return int(C.pamhelper_start.socket) }
+
+// logFile returns what was standard error when the process started.
+func logFile() *os.File {
+	if C.pamhelper_start.log < 0 {
+		return nil
+	}
+	return os.NewFile(uintptr(C.pamhelper_start.log), "log")
+}
+
+// harden finishes what the constructor began (design: a worker's surroundings
+// are its own, whatever its starter's were).
+func harden() error {
+	os.Clearenv()
+	unix.Umask(0o022)
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	// The Go runtime raised the soft limit. Modules and their children see the
+	// true one; setting it through syscall also tells the runtime to leave it.
+	saved := C.pamhelper_start.limits[unix.RLIMIT_NOFILE]
+	syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(saved.rlim_cur), Max: uint64(saved.rlim_max)})
+	libpam.ChildActions(unsafe.Pointer(&C.pamhelper_start.actions[0]))
+	return nil
+}
+
+// captureOutput puts a pipe in the place of standard output and error, where
+// modules and their children print, and returns its reading end.
+func captureOutput() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(w.Fd()), fd, 0); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// releaseFloor makes the runtime open its own descriptors, and then gives the
+// low numbers to the modules.
+func releaseFloor() {
+	<-time.After(time.Nanosecond) // the runtime's poller comes with the first timer
+	runtime.Gosched()
+	C.pamhelper_release_floor()
+}
+
+// descriptorOf returns the number of a connection's descriptor, which stays
+// the connection's.
+func descriptorOf(conn *net.UnixConn) int {
+	number := -1
+	if raw, err := conn.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { number = int(fd) })
+	}
+	return number
+}

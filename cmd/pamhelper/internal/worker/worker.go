@@ -1,0 +1,245 @@
+// Package worker is the root side of one login: it takes an agent's requests
+// off a socket, holds them to the phase table and the policy, and runs them as
+// one PAM transaction on the process's main thread. It ends with the login.
+//
+// It does not start anybody's shell, and it does not read PAM's files.
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// Debug is what a worker that its own starter debugs a stack with is given on
+// its command line, where no agent behind a broker can put it.
+type Debug struct {
+	ConfDir string // read service files from here
+	Tty     string // PAM_TTY; empty: not set
+	// Flags are PAM's flags for every step; nil: those of a real login.
+	Flags *libpam.Flags
+}
+
+// ErrNoSocket is returned where the worker was not started over a socket.
+var ErrNoSocket = errors.New(`no socket on descriptor 3: a worker is started by an agent or a broker, one per login
+to debug a PAM stack by hand, run: pamhelper try SERVICE USER`)
+
+// worker is one login.
+type worker struct {
+	conn   *ipc.Conn
+	table  []rule
+	phase  phase
+	policy policy
+	debug  *Debug // nil: the strict table and the policy
+	start  func(libpam.Config) (transaction, libpam.Status)
+	log    *log.Logger
+
+	life  *life
+	conv  *conversation
+	queue chan *pb.Request
+
+	tx      transaction
+	service string // as bound by Begin
+	user    string // as bound by Begin
+	crashFD int    // where the signal handler writes
+	denied  bool   // may not log in, and must not learn that
+}
+
+// transaction is what the worker needs of libpam.Transaction.
+type transaction interface {
+	Authenticate(libpam.Flags) libpam.Status
+	Account(libpam.Flags) libpam.Status
+	ChangePassword(libpam.Flags) libpam.Status
+	Credentials(libpam.Flags) libpam.Status
+	OpenSession(libpam.Flags) libpam.Status
+	CloseSession(libpam.Flags) libpam.Status
+	Undo(libpam.Flags) libpam.Status
+	Service() string
+	User() string
+	Environment() []libpam.Variable
+}
+
+var _ transaction = (*libpam.Transaction)(nil)
+
+// Main serves the login on descriptor 3 and returns when it is over. The
+// calling goroutine is locked to the main thread. debug is nil for an agent's
+// worker.
+func Main(debug *Debug) error {
+	fd := socketFD()
+	if fd < 0 {
+		return ErrNoSocket
+	}
+	logger := log.New(io.Discard, fmt.Sprintf("pamhelper[%d]: ", os.Getpid()), 0)
+	if f := logFile(); f != nil {
+		logger.SetOutput(f)
+	}
+	if err := harden(); err != nil {
+		return err
+	}
+	output, err := captureOutput()
+	if err != nil {
+		return err
+	}
+	stream, err := ipc.UnixConn(os.NewFile(uintptr(fd), "agent"))
+	if err != nil {
+		return err
+	}
+	releaseFloor()
+	printed := logOutput(output, logger)
+
+	w := newWorker(ipc.NewConn(stream), debug, logger)
+	w.life.onHang = w.hang
+	w.crashFD = descriptorOf(stream)
+	stopOnSignal(w.life)
+	err = w.serve()
+	killDescendants(logger)
+	printed.Wait()
+	return err
+}
+
+func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
+	w := &worker{conn: conn, table: strict, policy: builtin(), debug: debug, log: logger, crashFD: -1}
+	if debug != nil {
+		w.table = debugging
+		w.policy.login, w.policy.prompt = time.Hour, time.Hour
+	}
+	w.queue = make(chan *pb.Request, ipc.MaxQueued)
+	w.life = newLife(w.policy)
+	w.conv = &conversation{w: w}
+	w.start = func(config libpam.Config) (transaction, libpam.Status) {
+		tx, status := libpam.Start(config)
+		if status != libpam.Success {
+			return nil, status // not a nil pointer in an interface
+		}
+		return tx, status
+	}
+	return w
+}
+
+// serve runs the login to its end, whichever that is. It returns nil where the
+// login ended in order or the agent went away.
+func (w *worker) serve() error {
+	received := make(chan struct{})
+	go func() {
+		defer close(received)
+		w.receive()
+	}()
+	err := w.steps()
+	w.life.stop(err) // from here on prompts fail and the close deadline runs
+	if w.tx != nil {
+		w.undo()
+	}
+	var f *fault
+	if errors.As(err, &f) {
+		w.log.Printf("login of %q through %q ended: %s", w.user, w.service, ipc.Printable([]byte(f.text)))
+		w.send(f.event())
+	}
+	w.life.over()
+	w.conn.Close()
+	<-received
+	if f == nil {
+		return nil
+	}
+	return f
+}
+
+// steps serves requests until the login has ended or is stopped.
+func (w *worker) steps() error {
+	for w.phase != ended {
+		select {
+		case <-w.life.stopped:
+			return w.life.reason()
+		case req := <-w.queue:
+			rule, err := w.permit(req)
+			if err != nil {
+				return err
+			}
+			result, err := rule.handler(w, req)
+			if err != nil {
+				return err
+			}
+			w.phase = w.follow(rule, result)
+		}
+	}
+	return nil
+}
+
+// receive reads requests: answers go to the waiting prompt, steps wait their
+// turn. It ends with the connection.
+func (w *worker) receive() {
+	for {
+		req, err := w.conn.ReadRequest()
+		if err == nil {
+			err = w.route(req)
+		}
+		if err != nil {
+			w.life.stop(readFault(err))
+			return
+		}
+	}
+}
+
+func (w *worker) route(req *pb.Request) error {
+	switch body := req.GetBody().(type) {
+	case *pb.Request_Answer:
+		return w.conv.deliver(body.Answer.GetId(), body.Answer, hasUnknown(req.ProtoReflect()))
+	case *pb.Request_Cancel:
+		return w.conv.deliver(body.Cancel.GetId(), nil, hasUnknown(req.ProtoReflect()))
+	}
+	select {
+	case w.queue <- req:
+		return nil
+	default:
+		return violation(fmt.Sprintf("more than %d requests wait", ipc.MaxQueued))
+	}
+}
+
+// readFault says what an error of the connection means for the login: nil
+// where the agent left, which needs no fault, since nobody would read it.
+func readFault(err error) error {
+	var f *fault
+	if errors.As(err, &f) {
+		return f
+	}
+	var v *ipc.ViolationError
+	if errors.As(err, &v) {
+		return violation(v.Text)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return violation("the connection ended inside a frame")
+	}
+	return nil
+}
+
+// writeTimeout is how long an agent may leave events unread.
+const writeTimeout = 10 * time.Second
+
+func (w *worker) send(event *pb.Event) {
+	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := w.conn.Write(event); err != nil && w.conn.Err() != nil {
+		w.life.stop(nil)
+	} else if err != nil {
+		w.life.stop(&fault{kind: pb.Fault_INTERNAL, text: "cannot send: " + err.Error()})
+	}
+}
+
+// stopOnSignal makes SIGTERM end the login in order. A terminal's signals are
+// for the person's own program, whose leaving this worker will see.
+func stopOnSignal(l *life) {
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP)
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	go func() {
+		<-terminate
+		l.stop(&fault{kind: pb.Fault_STOPPED, text: "the helper was told to stop (SIGTERM)"})
+	}()
+}

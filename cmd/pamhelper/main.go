@@ -1,0 +1,106 @@
+// Pamhelper is the root side of PAM logins.
+//
+// "pamhelper worker" is started by an agent or a broker, as root, one process
+// for each login, with the agent's socket on descriptor 3. It refuses to run
+// without that socket, and serves only what its policy allows.
+//
+// "pamhelper try" is for a person, root or not: it runs a stack step by step
+// and shows what happens. It starts a worker of its own with the looser
+// debugging table; no agent can reach that one.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/try"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/worker"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+)
+
+// PAM's modules keep state that belongs to a thread (loginuid, keyrings,
+// namespaces): every libpam call is made on the main one.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	err := root().Execute()
+	if err == nil {
+		return
+	}
+	var failed try.ExitError
+	if errors.As(err, &failed) {
+		os.Exit(failed.Status)
+	}
+	fmt.Fprintf(os.Stderr, "pamhelper: %v\n", err)
+	os.Exit(try.ExitUsage)
+}
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pamhelper",
+		Short: "Log people in through PAM, apart from the program that talks to the network",
+		Long: `pamhelper performs PAM transactions for a program that has no privileges and
+does not link libpam. An agent gets one worker process per login and speaks a
+documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
+hand and shows what each step returned.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	cmd.AddCommand(workerCommand(), try.Command())
+	return cmd
+}
+
+func workerCommand() *cobra.Command {
+	var debugging bool
+	var debug worker.Debug
+	var flags []string
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Serve one login on descriptor 3 (started by an agent, not by a person)",
+		Long: `Serve one login over the stream socket on descriptor 3, then exit.
+
+An agent or a broker starts a worker for each login, as root. Without --debug
+the worker serves what the policy allows, in the order of its phase table.
+Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
+was ended by the worker.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !debugging {
+				for _, name := range []string{"confdir", "tty", "flags"} {
+					if cmd.Flags().Changed(name) {
+						return fmt.Errorf("--%s needs --debug", name)
+					}
+				}
+				return served(worker.Main(nil))
+			}
+			if cmd.Flags().Changed("flags") {
+				parsed, err := libpam.ParseFlags(strings.Join(flags, ","))
+				if err != nil {
+					return err
+				}
+				debug.Flags = &parsed
+			}
+			return served(worker.Main(&debug))
+		},
+	}
+	cmd.Flags().BoolVar(&debugging, "debug", false, "any order of steps and no policy: for the caller's own stack")
+	cmd.Flags().StringVar(&debug.ConfDir, "confdir", "", "with --debug: read service files from `DIR`")
+	cmd.Flags().StringVar(&debug.Tty, "tty", "", "with --debug: PAM_TTY")
+	cmd.Flags().StringSliceVar(&flags, "flags", nil, "with --debug: PAM flags of every step: "+libpam.FlagNames())
+	return cmd
+}
+
+// served turns how a login ended into the exit status. What happened has been
+// logged and told to the agent.
+func served(err error) error {
+	if err == nil || errors.Is(err, worker.ErrNoSocket) {
+		return err
+	}
+	return try.ExitError{Status: worker.ExitFailed}
+}
