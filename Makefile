@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs: they install what is
 # missing (Debian, as root), build, and run.
-.PHONY: demo test build check generate bench fuzz clean
+.PHONY: demo test race build check generate bench fuzz clean
 
 demo: build
 	scripts/demo.sh
@@ -8,6 +8,10 @@ demo: build
 test: build
 	scripts/deps.sh test
 	go test ./...
+
+race: build
+	scripts/deps.sh test
+	go test -race ./...
 
 build:
 	scripts/deps.sh build

@@ -8,7 +8,7 @@ scripts/deps.sh generate
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 # The plugin of the very module version that go.mod names.
-go build -o "$tools/protoc-gen-go" google.golang.org/protobuf/cmd/protoc-gen-go
+go build -o "$tools/" google.golang.org/protobuf/cmd/protoc-gen-go
 
 out=.
 [ "${1-}" != --check ] || out=$tools

@@ -23,14 +23,15 @@ func (c *Client) message(m *pb.Message) {
 
 // prompt asks the conversation and sends its answer, or a cancellation.
 func (c *Client) prompt(ctx context.Context, p *pb.Prompt) error {
+	asking := ctx
 	if p.GetTimeoutMs() > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.GetTimeoutMs())*time.Millisecond)
+		asking, cancel = context.WithTimeout(ctx, time.Duration(p.GetTimeoutMs())*time.Millisecond)
 		defer cancel()
 	}
-	c.setPrompting(true)
-	answer, err := c.ask(ctx, p)
-	c.setPrompting(false)
+	c.startPrompting()
+	answer, err := c.ask(asking, p)
+	c.stopPrompting(ctx)
 	if err == nil {
 		err = c.checkAnswer(p, answer)
 	}

@@ -67,7 +67,6 @@ type Client struct {
 
 	guard     sync.Mutex
 	prompting bool // the conversation is being asked
-	expired   bool // the running step's context has ended
 }
 
 // Dial gets a worker from the launcher and greets it.

@@ -10,24 +10,43 @@ const cancelGrace = 5 * time.Second
 
 // watch ends the connection when ctx ends, unless a prompt waits: that one is
 // cancelled through its own context. The returned function stops watching.
-func (c *Client) watch(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() {
+func (c *Client) watch(ctx context.Context) (stop func()) {
+	c.guard.Lock()
+	c.prompting = false
+	c.conn.stream.SetDeadline(time.Time{})
+	c.guard.Unlock()
+
+	fired := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(fired)
 		c.guard.Lock()
 		defer c.guard.Unlock()
-		c.expired = true
 		if !c.prompting {
 			c.conn.stream.SetDeadline(time.Now())
 		}
 	})
+	return func() {
+		if !cancel() {
+			<-fired
+		}
+	}
 }
 
-// setPrompting tells watch whether a prompt waits. A context that ended
-// meanwhile leaves the step a short time to end by itself.
-func (c *Client) setPrompting(prompting bool) {
+// startPrompting tells watch that a prompt waits.
+func (c *Client) startPrompting() {
 	c.guard.Lock()
 	defer c.guard.Unlock()
-	c.prompting = prompting
-	if !prompting && c.expired {
+	c.prompting = true
+}
+
+// stopPrompting tells watch that the prompt is over. Where ctx has ended
+// meanwhile, the step gets a short time to end by itself.
+func (c *Client) stopPrompting(ctx context.Context) {
+	c.guard.Lock()
+	defer c.guard.Unlock()
+	if ctx.Err() != nil {
 		c.conn.stream.SetDeadline(time.Now().Add(cancelGrace))
+		return // watch leaves the deadline alone
 	}
+	c.prompting = false
 }

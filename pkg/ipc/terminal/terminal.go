@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
@@ -50,21 +51,24 @@ func (c Conversation) Error(text []byte) { fmt.Fprintln(c.Out, ipc.Printable(tex
 // away before its echo is on again. The caller wipes the line.
 func ReadLine(ctx context.Context, tty *os.File, echo bool) ([]byte, error) {
 	fd := int(tty.Fd())
-	saved, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	saved, err := term.GetState(fd)
 	if err != nil {
 		return nil, ErrNoTerminal
 	}
-	mode := *saved
+	mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, ErrNoTerminal
+	}
 	mode.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO
 	mode.Iflag |= unix.ICRNL
 	if !echo {
 		mode.Lflag &^= unix.ECHO
 	}
 	// Setting with a flush drops what was typed before the prompt was there.
-	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &mode); err != nil {
+	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, mode); err != nil {
 		return nil, fmt.Errorf("set the terminal: %w", err)
 	}
-	defer unix.IoctlSetTermios(fd, unix.TCSETS, saved)
+	defer term.Restore(fd, saved)
 
 	if err := waitReadable(ctx, fd); err != nil {
 		unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
