@@ -79,7 +79,7 @@ func (w *worker) check(b *pb.Begin) error {
 	if err := w.policy.admit(b); err != nil {
 		return err
 	}
-	denied, err := deniedUser(string(b.GetUser()))
+	denied, err := w.denies(string(b.GetUser()))
 	if err != nil {
 		w.log.Printf("user %q cannot be looked up: %v", b.GetUser(), err)
 	}
@@ -107,7 +107,7 @@ func (w *worker) changePassword(*pb.Request) (outcome, error) {
 }
 
 func (w *worker) credentials(*pb.Request) (outcome, error) {
-	if err := w.setGroups(); err != nil {
+	if err := w.groups(w.tx.User(), w.debug == nil); err != nil {
 		return refused, err
 	}
 	return w.step(pb.Step_CREDENTIALS, 0, w.tx.Credentials)

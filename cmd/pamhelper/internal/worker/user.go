@@ -29,19 +29,18 @@ func deniedUser(name string) (bool, error) {
 
 // setGroups gives the process the user's groups, which pam_setcred's modules
 // add to. A worker that is not root keeps its own.
-func (w *worker) setGroups() error {
+func setGroups(name string, strict bool) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	name := w.tx.User()
 	u, err := user.Lookup(name)
-	if err != nil && w.debug != nil {
+	if err != nil && !strict {
 		return nil // the stack may be tried for somebody who does not exist
 	}
 	if err != nil {
 		return refuse("user %q cannot be looked up: %v", name, err)
 	}
-	if w.debug == nil && (u.Uid == "0" || u.Gid == "0") {
+	if strict && (u.Uid == "0" || u.Gid == "0") {
 		return refuse("user %q has uid %s and gid %s; root and its group do not log in here", name, u.Uid, u.Gid)
 	}
 	ids, err := u.GroupIds()

@@ -41,6 +41,8 @@ type worker struct {
 	policy policy
 	debug  *Debug // nil: the strict table and the policy
 	start  func(libpam.Config) (transaction, libpam.Status)
+	denies func(user string) (bool, error)
+	groups func(user string, strict bool) error
 	log    *log.Logger
 
 	life  *life
@@ -107,7 +109,8 @@ func Main(debug *Debug) error {
 }
 
 func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
-	w := &worker{conn: conn, table: strict, policy: builtin(), debug: debug, log: logger, crashFD: -1}
+	w := &worker{conn: conn, table: strict, policy: builtin(), debug: debug, log: logger, crashFD: -1,
+		denies: deniedUser, groups: setGroups}
 	if debug != nil {
 		w.table = debugging
 		w.policy.login, w.policy.prompt = time.Hour, time.Hour
