@@ -3,6 +3,7 @@
 .PHONY: demo test race build check generate bench fuzz clean
 
 demo: build
+	scripts/deps.sh demo
 	scripts/demo.sh
 
 test: build

@@ -1906,7 +1906,7 @@ type Crash struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The signal's number; 0 where the module called exit.
 	Signal uint32 `protobuf:"varint,1,opt,name=signal,proto3" json:"signal,omitempty"`
-	// File name of the module that was running, at most 100 bytes. Empty where
+	// File name of the module that was running, at most 99 bytes. Empty where
 	// none was.
 	Module        string `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
 	unknownFields protoimpl.UnknownFields

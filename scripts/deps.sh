@@ -1,14 +1,15 @@
 #!/bin/sh
 # Installs the system packages that a task needs and are not there.
-# Usage: scripts/deps.sh build|test|generate
+# Usage: scripts/deps.sh build|demo|test|generate
 set -eu
 
 case "${1-}" in
 build) want="gcc libc6-dev libpam0g-dev make" ;;
 test) want="gcc libc6-dev libpam0g-dev make libpam-modules login pamtester binutils passwd util-linux procps" ;;
+demo) want="libpam-runtime libpam-modules login passwd mount util-linux bsdutils binutils" ;;
 generate) want="protobuf-compiler" ;;
 *)
-	echo "usage: $0 build|test|generate" >&2
+	echo "usage: $0 build|demo|test|generate" >&2
 	exit 2
 	;;
 esac

@@ -63,6 +63,7 @@ type Client struct {
 	last    Result
 	env     []Variable
 	ended   atomic.Bool
+	failed  error // what ended the login before End did
 	cause   error // why the conversation of the running step was cancelled
 
 	guard     sync.Mutex
@@ -192,6 +193,9 @@ func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Res
 	if c.ended.Load() {
 		return nil, errors.New("the login has ended; a new one needs a new client")
 	}
+	if c.failed != nil {
+		return nil, c.failed
+	}
 	var requests []proto.Message
 	var expected []Step
 	if begin != nil {
@@ -308,9 +312,11 @@ func (c *Client) fatal(ctx context.Context, err error) error {
 	return c.end(err)
 }
 
-// end makes err the connection's last word.
+// end makes err what every later step returns.
 func (c *Client) end(err error) error {
-	c.conn.fail(err)
+	if c.failed == nil {
+		c.failed = err
+	}
 	return err
 }
 

@@ -14,9 +14,10 @@ import (
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// Conn carries frames over one stream socket. Its first error is final: every
-// later call returns it, but for one case: after a failed write, what the peer
-// said before it left can still be read. One goroutine may read while others
+// Conn carries frames over one stream socket. The first error of a direction is
+// final for that direction: a stream is not resynchronised with. What the peer
+// said before a write to it failed can still be read, and a peer that sends what
+// cannot be read can still be told so. One goroutine may read while others
 // write.
 type Conn struct {
 	stream net.Conn
@@ -25,7 +26,7 @@ type Conn struct {
 	writing sync.Mutex
 
 	mu       sync.Mutex
-	err      error
+	readErr  error
 	writeErr error
 }
 
@@ -42,6 +43,7 @@ func NewConn(stream net.Conn) *Conn {
 // Close closes the stream. The peer sees the end of file.
 func (c *Conn) Close() error {
 	c.fail(net.ErrClosed)
+	c.failWriting(net.ErrClosed)
 	return c.stream.Close()
 }
 
@@ -69,8 +71,11 @@ func (c *Conn) ReadEvent() (*pb.Event, error) {
 func (c *Conn) Write(messages ...proto.Message) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.Err(); err != nil {
-		return err
+	c.mu.Lock()
+	failed := c.writeErr
+	c.mu.Unlock()
+	if failed != nil {
+		return failed
 	}
 	var buf []byte
 	defer func() { clear(buf) }()
@@ -85,27 +90,25 @@ func (c *Conn) Write(messages ...proto.Message) error {
 		buf = grown
 	}
 	if _, err := c.stream.Write(buf); err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.writeErr = fmt.Errorf("write: %w", err)
-		return c.writeErr
+		return c.failWriting(fmt.Errorf("write: %w", err))
 	}
 	return nil
 }
 
-// Err returns the error that ended the connection, or nil.
+// Err returns the error that ended the connection, or nil: the one of reading
+// where both directions have one.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
+	if c.readErr != nil {
+		return c.readErr
 	}
 	return c.writeErr
 }
 
 func (c *Conn) read(m proto.Message) error {
 	c.mu.Lock()
-	failed := c.err
+	failed := c.readErr
 	c.mu.Unlock()
 	if failed != nil {
 		return failed
@@ -121,17 +124,26 @@ func (c *Conn) read(m proto.Message) error {
 	return nil
 }
 
-// fail records the first error and returns it.
+// fail records the first error of reading and returns it.
 func (c *Conn) fail(err error) error {
 	if errors.Is(err, ErrEmptyFrame) || errors.Is(err, ErrFrameTooLarge) {
 		err = &ViolationError{Text: err.Error()}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
+	if c.readErr == nil {
+		c.readErr = err
 	}
-	return c.err
+	return c.readErr
+}
+
+func (c *Conn) failWriting(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writeErr == nil {
+		c.writeErr = err
+	}
+	return c.writeErr
 }
 
 // strayReader reads from a unix socket and refuses descriptors.

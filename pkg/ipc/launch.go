@@ -35,8 +35,9 @@ type Exec struct {
 
 var _ Launcher = Exec{}
 
-// reapTimeout is how long closing waits for a worker to leave by itself.
-const reapTimeout = 10 * time.Second
+// reapTimeout is how long closing waits for a worker to leave by itself: longer
+// than its close deadline, at which it ends what a hanging module had started.
+const reapTimeout = 30 * time.Second
 
 // Launch starts one worker. ctx bounds the start only, not the worker's life.
 func (e Exec) Launch(ctx context.Context) (net.Conn, error) {

@@ -32,8 +32,7 @@ var _ ipc.Conversation = Conversation{}
 
 // Prompt implements ipc.Conversation.
 func (c Conversation) Prompt(ctx context.Context, echo bool, text []byte) ([]byte, error) {
-	fmt.Fprint(c.Out, ipc.Printable(text))
-	answer, err := ReadLine(ctx, c.In, echo)
+	answer, err := ReadLine(ctx, c.In, echo, func() { fmt.Fprint(c.Out, ipc.Printable(text)) })
 	if err != nil || !echo {
 		fmt.Fprintln(c.Out)
 	}
@@ -46,10 +45,12 @@ func (c Conversation) Info(text []byte) { fmt.Fprintln(c.Out, ipc.Printable(text
 // Error implements ipc.Conversation.
 func (c Conversation) Error(text []byte) { fmt.Fprintln(c.Out, ipc.Printable(text)) }
 
-// ReadLine reads a line from a terminal, without its newline. On every way out
+// ReadLine reads a line from a terminal, without its newline. It calls ask when
+// the terminal is ready to be typed at: what was typed before is thrown away, so
+// that no line meant for something else becomes an answer. On every way out
 // the terminal is as it was; where ctx ends first, what was typed is thrown
 // away before its echo is on again. The caller wipes the line.
-func ReadLine(ctx context.Context, tty *os.File, echo bool) ([]byte, error) {
+func ReadLine(ctx context.Context, tty *os.File, echo bool, ask func()) ([]byte, error) {
 	fd := int(tty.Fd())
 	saved, err := term.GetState(fd)
 	if err != nil {
@@ -64,11 +65,11 @@ func ReadLine(ctx context.Context, tty *os.File, echo bool) ([]byte, error) {
 	if !echo {
 		mode.Lflag &^= unix.ECHO
 	}
-	// Setting with a flush drops what was typed before the prompt was there.
 	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, mode); err != nil {
 		return nil, fmt.Errorf("set the terminal: %w", err)
 	}
 	defer term.Restore(fd, saved)
+	ask()
 
 	if err := waitReadable(ctx, fd); err != nil {
 		unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)

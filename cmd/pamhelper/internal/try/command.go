@@ -86,9 +86,12 @@ Exit status: 0 all steps succeeded, 1 PAM refused, 2 usage or configuration,
 	f.StringSliceVar(&o.flags, "flags", nil, "PAM `flags` instead of a login's: "+libpam.FlagNames())
 	f.StringVar(&o.answers, "answers", "", "answer prompts from `FILE`, one line each; - is standard input")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
-	f.DurationVar(&o.timeout, "timeout", 0, "give up after this time, such as 30s")
+	f.DurationVar(&o.timeout, "timeout", 0, "give up after this `time`, such as 30s, and say which module hangs")
 	return cmd
 }
+
+// closeTimeout is how long a module may keep the login from ending.
+const closeTimeout = 5 * time.Second
 
 // plan is what a command line asks for.
 type plan struct {
@@ -158,11 +161,6 @@ func (p *plan) workerArgs() []string {
 
 // run takes the steps and shows them.
 func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer) error {
-	if p.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("not done after %s (--timeout)", p.timeout))
-		defer cancel()
-	}
 	var show display = &text{out: stdout}
 	if p.json {
 		show = newJSON(stdout)
@@ -177,7 +175,12 @@ func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer
 		return err
 	}
 	client, err := ipc.Dial(ctx, ipc.Exec{Path: self, Args: p.workerArgs(), Log: stderr},
-		ipc.Options{Conversation: &conversation{show: show, answers: answers}})
+		ipc.Options{
+			Conversation: &conversation{show: show, answers: answers},
+			// The worker's own deadline, since it can say which module hangs.
+			LoginTimeout: p.timeout,
+			CloseTimeout: closeTimeout,
+		})
 	if err != nil {
 		show.failed(err)
 		return ExitError{ExitHelper}

@@ -26,8 +26,7 @@ func (c *conversation) Prompt(ctx context.Context, echo bool, text []byte) ([]by
 	if echo {
 		style = "echo_on"
 	}
-	c.show.prompt(style, text)
-	answer, err := c.answers.next(ctx, echo)
+	answer, err := c.answers.next(ctx, echo, func() { c.show.prompt(style, text) })
 	if _, onTerminal := c.answers.(typed); !onTerminal || !echo || err != nil {
 		c.show.answered() // nobody's Enter ended the line
 	}
@@ -40,7 +39,8 @@ func (c *conversation) Error(text []byte) { c.show.message("error", text) }
 
 // answers gives an answer for each prompt.
 type answers interface {
-	next(ctx context.Context, echo bool) ([]byte, error)
+	// next calls ask when an answer can be given.
+	next(ctx context.Context, echo bool, ask func()) ([]byte, error)
 	io.Closer
 }
 
@@ -68,7 +68,8 @@ type lines struct {
 
 func (l *lines) Close() error { return l.file.Close() }
 
-func (l *lines) next(_ context.Context, _ bool) ([]byte, error) {
+func (l *lines) next(_ context.Context, _ bool, ask func()) ([]byte, error) {
+	ask()
 	line, err := l.r.ReadBytes('\n')
 	if errors.Is(err, io.EOF) && len(line) == 0 {
 		return nil, errors.New("no answer left in the answers file")
@@ -84,8 +85,8 @@ type typed struct{ tty *os.File }
 
 func (t typed) Close() error { return nil }
 
-func (t typed) next(ctx context.Context, echo bool) ([]byte, error) {
-	answer, err := terminal.ReadLine(ctx, t.tty, echo)
+func (t typed) next(ctx context.Context, echo bool, ask func()) ([]byte, error) {
+	answer, err := terminal.ReadLine(ctx, t.tty, echo, ask)
 	if errors.Is(err, terminal.ErrNoTerminal) {
 		return nil, fmt.Errorf("%w; use --answers FILE (- is standard input)", err)
 	}
