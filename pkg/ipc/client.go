@@ -232,9 +232,10 @@ func (c *Client) results(ctx context.Context, expected []Step) (results []Result
 		case *pb.Event_Message:
 			c.message(body.Message)
 		case *pb.Event_Prompt:
-			if err := c.prompt(ctx, body.Prompt); err != nil {
+			if err := c.prompt(ctx, body.Prompt); err != nil && c.conn.Err() == nil {
 				return results, c.fatal(ctx, err)
 			}
+			// A worker that left in the meantime may have said why.
 		case *pb.Event_Result:
 			result, err := newResult(body.Result)
 			if err == nil && result.Step != expected[len(results)] {

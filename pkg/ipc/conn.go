@@ -157,8 +157,8 @@ func (s *strayReader) Read(p []byte) (int, error) {
 		closeRights(oob[:oobn])
 		return 0, &ViolationError{Text: "descriptors where none were declared"}
 	}
-	if err == nil && n == 0 && len(p) > 0 {
-		return 0, io.EOF
+	if errors.Is(err, io.EOF) || err == nil && n == 0 && len(p) > 0 {
+		return n, io.EOF // as io.Reader has it, not wrapped by package net
 	}
 	return n, err
 }

@@ -1,7 +1,7 @@
-/* Around each libpam call the signals of a fault belong to this file: a fault
- * in a module would otherwise end as a trace of the Go runtime. What modules
- * change for the whole process and Go depends on (dispositions, the signal
- * mask, limits) is put back when the call returns. */
+/* The signals of a fault belong to this file: a fault in a module, or in a
+ * thread that it left running, would otherwise end as a trace of the Go runtime.
+ * What modules change for the whole process and Go depends on (dispositions, the
+ * signal mask, limits) is put back when a libpam call returns. */
 #define _GNU_SOURCE
 #include "hooks.h"
 
@@ -19,6 +19,7 @@ static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP,
 #define FAULTS (sizeof faults / sizeof *faults)
 
 static struct sigaction go_actions[SIGNALS];    /* as the Go runtime wants them */
+static struct sigaction our_actions[SIGNALS];   /* the same, but for faults */
 static struct sigaction child_actions[SIGNALS]; /* zero: the default */
 static struct rlimit our_limits[PAMHELPER_RLIMITS];
 static struct rlimit pam_limits[PAMHELPER_RLIMITS];
@@ -26,6 +27,7 @@ static sigset_t our_mask, pam_mask;
 static int crash_fd = -1;
 static pid_t our_pid;
 static pthread_t pam_thread;
+static volatile sig_atomic_t inside; /* the PAM thread is in a libpam call, not in the conversation */
 
 extern char __executable_start, etext; /* the linker's: our own code */
 
@@ -77,9 +79,10 @@ static int in_our_code(const ucontext_t *context)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	const struct sigaction *go = &go_actions[signal];
+	int in_call = inside && pthread_equal(pthread_self(), pam_thread);
 
-	/* A fault of the Go code itself, on another thread: Go's business. */
-	if (in_our_code(context) && !pthread_equal(pthread_self(), pam_thread) && go->sa_sigaction) {
+	/* A fault of the Go code itself: Go's business. */
+	if (in_our_code(context) && !in_call && go->sa_sigaction) {
 		go->sa_sigaction(signal, info, context);
 		return;
 	}
@@ -89,10 +92,10 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	raise(signal); /* held back until this handler returns */
 }
 
+/* Go ends the process without exit(3): whoever calls it is a module. */
 static void on_exit_call(void)
 {
-	if (getpid() == our_pid && *pamhelper_module())
-		tell_crash(0);
+	tell_crash(0);
 }
 
 /* A child that a module forked runs no Go: it must not run Go's handlers. */
@@ -106,29 +109,6 @@ static void in_child(void)
 void pamhelper_guard_child(const struct sigaction *actions)
 {
 	memcpy(child_actions, actions, sizeof child_actions);
-}
-
-void pamhelper_guard_init(int fd)
-{
-	crash_fd = fd;
-	our_pid = getpid();
-	pam_thread = pthread_self();
-	static int once;
-	if (once++)
-		return;
-	for (int i = 1; i < SIGNALS; i++)
-		sigaction(i, NULL, &go_actions[i]);
-	pthread_atfork(NULL, NULL, in_child);
-	atexit(on_exit_call);
-}
-
-static void own_faults(void)
-{
-	struct sigaction ours = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-
-	sigfillset(&ours.sa_mask);
-	for (size_t i = 0; i < FAULTS; i++)
-		sigaction(faults[i], &ours, NULL);
 }
 
 static void read_limits(struct rlimit *limits)
@@ -157,20 +137,48 @@ static void put_actions(void)
 
 		if (sigaction(i, NULL, &now) != 0)
 			continue;
-		if (now.sa_sigaction != go_actions[i].sa_sigaction || now.sa_flags != go_actions[i].sa_flags)
-			sigaction(i, &go_actions[i], NULL);
+		if (now.sa_sigaction != our_actions[i].sa_sigaction || now.sa_flags != our_actions[i].sa_flags)
+			sigaction(i, &our_actions[i], NULL);
 	}
+}
+
+/* on_fault for the signals of a fault, Go's own actions for the others. */
+static void take_faults(void)
+{
+	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	sigfillset(&fault.sa_mask);
+	for (int i = 1; i < SIGNALS; i++)
+		sigaction(i, NULL, &go_actions[i]);
+	for (size_t i = 0; i < FAULTS; i++)
+		sigaction(faults[i], &fault, NULL);
+	for (int i = 1; i < SIGNALS; i++)
+		sigaction(i, NULL, &our_actions[i]);
+}
+
+void pamhelper_guard_init(int fd)
+{
+	crash_fd = fd;
+	our_pid = getpid();
+	pam_thread = pthread_self();
+	static int once;
+	if (once++)
+		return;
+	take_faults();
+	pthread_atfork(NULL, NULL, in_child);
+	atexit(on_exit_call);
 }
 
 void pamhelper_guard_enter(void)
 {
 	read_limits(our_limits);
 	pthread_sigmask(SIG_SETMASK, NULL, &our_mask);
-	own_faults();
+	inside = 1;
 }
 
 void pamhelper_guard_leave(void)
 {
+	inside = 0;
 	read_limits(pam_limits);
 	put_limits(our_limits);
 	put_actions();
@@ -185,9 +193,9 @@ void pamhelper_guard_suspend(void)
 
 void pamhelper_guard_resume(void)
 {
-	own_faults();
 	put_limits(pam_limits);
 	pthread_sigmask(SIG_SETMASK, &pam_mask, NULL);
+	inside = 1;
 }
 
 void pamhelper_guard_rlimits(uint64_t *pairs)

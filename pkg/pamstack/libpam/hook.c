@@ -85,6 +85,8 @@ static void *trampoline(void *handle, void *function)
 	strncpy(slot->module, slash ? slash + 1 : map->l_name, sizeof slot->module - 1);
 	slot->module[sizeof slot->module - 1] = '\0';
 	slot->function = (sm_function *)function;
+	/* A thread that the module leaves running needs its code behind pam_end. */
+	dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 	return (void *)trampolines[used++];
 }
 

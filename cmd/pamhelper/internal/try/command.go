@@ -208,8 +208,9 @@ func (p *plan) drive(ctx context.Context, client *ipc.Client, show display) erro
 		result, err := client.CloseSession(ctx)
 		first = shown(show, result, err)
 	}
-	if _, err := client.End(ctx); first == nil {
-		first = err
+	_, err = client.End(ctx)
+	if first == nil || err != nil && !errors.As(err, &refused) {
+		return err // also where the login ended before its end: that is why
 	}
 	return first
 }

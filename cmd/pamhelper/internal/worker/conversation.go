@@ -51,9 +51,9 @@ func (c *conversation) Prompt(style libpam.Style, text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bytes.IndexByte(answer.Text, 0) >= 0 || bytes.HasSuffix(answer.Text, []byte("\n")) {
+	if bytes.IndexByte(answer.Text, 0) >= 0 || bytes.HasSuffix(answer.Text, []byte("\n")) || answer.GetControl() != 0 {
 		clear(answer.Text)
-		err := violation("an answer with a NUL byte or a trailing newline")
+		err := violation("an answer with a NUL byte, a trailing newline or a control byte")
 		c.w.life.stop(err)
 		return nil, err
 	}

@@ -15,6 +15,9 @@ import (
 func killDescendants(logger *log.Logger) {
 	const rounds = 10 // a child may fork while we look
 	for range rounds {
+		if !haveChildren() {
+			return
+		}
 		alive := descendants(os.Getpid())
 		if len(alive) == 0 {
 			return
@@ -27,6 +30,18 @@ func killDescendants(logger *log.Logger) {
 		for _, pid := range alive {
 			syscall.Wait4(pid, &status, 0, nil) // fails for those that are not our own children
 		}
+	}
+}
+
+// haveChildren spares most logins the walk through /proc: who has no child has
+// no descendant.
+func haveChildren() bool {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if err == syscall.EINTR || pid > 0 {
+			continue // one that had ended
+		}
+		return err == nil
 	}
 }
 

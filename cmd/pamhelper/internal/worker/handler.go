@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -16,8 +17,9 @@ func (w *worker) hello(req *pb.Request) (outcome, error) {
 		return refused, &fault{kind: pb.Fault_VERSION,
 			text: fmt.Sprintf("the agent speaks version %d, this helper version %d", h.GetVersion(), ipc.Version)}
 	}
-	if len(h.GetFeatures()) > 32 {
-		return refused, violation("more than 32 features")
+	long := func(name string) bool { return len(name) > 64 }
+	if len(h.GetFeatures()) > 32 || slices.ContainsFunc(h.GetFeatures(), long) {
+		return refused, violation("more than 32 features, or a name of more than 64 bytes")
 	}
 	welcome := &pb.Welcome{Version: ipc.Version, Libpam: libpam.Library(), Limits: &pb.Limits{
 		MaxFrame:        ipc.MaxFrame,
@@ -39,11 +41,11 @@ func (w *worker) hello(req *pb.Request) (outcome, error) {
 
 func (w *worker) begin(req *pb.Request) (outcome, error) {
 	b := req.GetBegin()
+	w.service, w.user = b.GetService(), string(b.GetUser())
 	if err := w.check(b); err != nil {
 		return refused, err
 	}
 	w.life.shorten(ms(b.GetLoginTimeoutMs()), ms(b.GetPromptTimeoutMs()), ms(b.GetCloseTimeoutMs()))
-	w.service, w.user = b.GetService(), string(b.GetUser())
 	config := libpam.Config{
 		Service:      w.service,
 		User:         w.user,
@@ -155,7 +157,7 @@ func (w *worker) undo() (status libpam.Status) {
 	w.tx = nil
 	w.life.bound(func() { status = tx.Undo(w.flags(0)) })
 	if status != libpam.Success {
-		w.log.Printf("undoing the login of %q through %q: %s", w.user, w.service, status.Text())
+		w.log.Printf("undoing %s: %s", w.name(), status.Text())
 	}
 	return status
 }
@@ -238,18 +240,20 @@ func stepOf(r request) pb.Step {
 
 func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// hang ends the process: a module did not return, and nothing can make it.
+// hang ends the process: a module did not return, and nothing can make it. The
+// agent is told first: killing what the module waits for may let it return.
 func (w *worker) hang() {
 	module := libpam.Module()
-	killDescendants(w.log)
 	text := "the helper did not finish closing before its deadline"
 	if module != "" {
 		text = fmt.Sprintf("module %s does not return; the helper has ended without it", module)
 	}
 	f := &fault{kind: pb.Fault_HANG, text: text, module: module}
-	w.log.Printf("login of %q through %q: %s", w.user, w.service, text)
+	w.log.Printf("%s: %s", w.name(), text)
+	w.hung.Store(true)
 	w.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	w.conn.Write(f.event())
+	killDescendants(w.log)
 	os.Exit(ExitFailed)
 }
 

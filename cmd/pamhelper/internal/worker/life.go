@@ -16,6 +16,7 @@ type life struct {
 
 	mu      sync.Mutex
 	why     error
+	isOpen  bool // a session was opened
 	isOver  bool
 	login   *time.Timer
 	closing *time.Timer
@@ -30,7 +31,7 @@ func newLife(limits policy) *life {
 }
 
 func (l *life) timedOut() {
-	l.stop(&fault{kind: pb.Fault_TIMEOUT, text: "the login did not come to an open session before its deadline"})
+	l.stop(&fault{kind: pb.Fault_TIMEOUT, text: "the login did not come to an open session, or did not end after it, before its deadline"})
 }
 
 // shorten takes over the deadlines an agent asks for, where they are shorter.
@@ -51,15 +52,25 @@ func (l *life) shorten(login, prompt, close time.Duration) {
 	}
 }
 
-// promptTimeout is how long a prompt may wait from now.
+// promptTimeout is how long a prompt may wait from now: not beyond the login's
+// own deadline, while that one runs.
 func (l *life) promptTimeout() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.limits.prompt
+	if l.isOpen {
+		return l.limits.prompt
+	}
+	left := time.Until(l.began.Add(l.limits.login))
+	return max(min(l.limits.prompt, left), time.Millisecond)
 }
 
 // opened ends the login's deadline: a session lasts as long as it lasts.
-func (l *life) opened() { l.login.Stop() }
+func (l *life) opened() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.isOpen = true
+	l.login.Stop()
+}
 
 // closed gives the agent the close deadline to end the login after its session.
 func (l *life) closed() {
@@ -105,6 +116,15 @@ func (l *life) stop(reason error) {
 	l.login.Stop()
 	if l.closing == nil {
 		l.closing = time.AfterFunc(l.limits.close, l.onHang)
+	}
+}
+
+func (l *life) isStopped() bool {
+	select {
+	case <-l.stopped:
+		return true
+	default:
+		return false
 	}
 }
 

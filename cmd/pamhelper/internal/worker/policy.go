@@ -56,7 +56,7 @@ func (p policy) admit(b *pb.Begin) error {
 		return refuse("user name %s is not one; allowed are 1 to %d of A-Z a-z 0-9 _ . @ -, not starting with a digit, dot, @ or -",
 			shorten(user), maxUser)
 	}
-	if _, err := netip.ParseAddr(b.GetRhost()); err != nil {
+	if addr, err := netip.ParseAddr(b.GetRhost()); err != nil || addr.Zone() != "" {
 		return refuse("rhost %s is not a numeric address; host names and an empty rhost are not taken", shorten([]byte(b.GetRhost())))
 	}
 	if len(b.GetRuser()) > 0 {

@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +31,7 @@ type Debug struct {
 }
 
 // ErrNoSocket is returned where the worker was not started over a socket.
-var ErrNoSocket = errors.New(`no socket on descriptor 3: a worker is started by an agent or a broker, one per login
+var ErrNoSocket = errors.New(`no socket on descriptor 3: a worker is started by an agent, one per login
 to debug a PAM stack by hand, run: pamhelper try SERVICE USER`)
 
 // worker is one login.
@@ -49,6 +50,7 @@ type worker struct {
 	conv  *conversation
 	queue chan *pb.Request
 
+	hung    atomic.Bool // the agent was told that a module hangs
 	tx      transaction
 	service string // as bound by Begin
 	user    string // as bound by Begin
@@ -85,14 +87,17 @@ func Main(debug *Debug) error {
 		logger.SetOutput(f)
 	}
 	if err := harden(); err != nil {
+		logger.Print(err)
 		return err
 	}
 	output, err := captureOutput()
 	if err != nil {
+		logger.Print(err)
 		return err
 	}
 	stream, err := ipc.UnixConn(os.NewFile(uintptr(fd), "agent"))
 	if err != nil {
+		logger.Print("descriptor 3: ", err)
 		return err
 	}
 	releaseFloor()
@@ -143,7 +148,7 @@ func (w *worker) serve() error {
 	}
 	var f *fault
 	if errors.As(err, &f) {
-		w.log.Printf("login of %q through %q ended: %s", w.user, w.service, ipc.Printable([]byte(f.text)))
+		w.log.Printf("%s ended: %s", w.name(), ipc.Printable([]byte(f.text)))
 		w.send(f.event())
 	}
 	w.life.over()
@@ -155,6 +160,11 @@ func (w *worker) serve() error {
 	return f
 }
 
+// name is the login in a line of the log.
+func (w *worker) name() string {
+	return fmt.Sprintf("login of %s through %s", shorten([]byte(w.user)), shorten([]byte(w.service)))
+}
+
 // steps serves requests until the login has ended or is stopped.
 func (w *worker) steps() error {
 	for w.phase != ended {
@@ -162,6 +172,9 @@ func (w *worker) steps() error {
 		case <-w.life.stopped:
 			return w.life.reason()
 		case req := <-w.queue:
+			if w.life.isStopped() {
+				return w.life.reason()
+			}
 			rule, err := w.permit(req)
 			if err != nil {
 				return err
@@ -227,6 +240,9 @@ func readFault(err error) error {
 const writeTimeout = 10 * time.Second
 
 func (w *worker) send(event *pb.Event) {
+	if w.hung.Load() {
+		return // the last event has been sent
+	}
 	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err := w.conn.Write(event); err != nil && w.conn.Err() != nil {
 		w.life.stop(nil)

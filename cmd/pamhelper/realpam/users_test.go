@@ -1,0 +1,71 @@
+package realpam_test
+
+import (
+	"os"
+	"strings"
+)
+
+// password is everybody's.
+const password = "Tr0ub4dor-and-3"
+
+// rootPassword is root's: a right answer that still does not let root in.
+const rootPassword = "r00t-Of-all-3vil"
+
+// plainUsers may log in. A test that keeps state under a name has its own one.
+var plainUsers = []string{
+	"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj",
+	"oscar", "pat", "quentin", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy",
+}
+
+// agedUsers have to change their password first.
+var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7"}
+
+// Users who may not log in, for a reason each.
+const (
+	lockedUser  = "locked"  // the password is locked
+	expiredUser = "expired" // the account ended in 1970
+	emptyUser   = "empty"   // the password is empty
+	zeroUser    = "toor"    // uid 0 under another name
+)
+
+// makeUsers writes accounts with the machine's own tools.
+func makeUsers() error {
+	for file, text := range map[string]string{
+		"/etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		"/etc/group":         "root:x:0:\ntty:x:5:\nmail:x:8:\nshadow:x:42:\nusers:x:100:\nnogroup:x:65534:\n",
+		"/etc/shadow":        "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n",
+		"/etc/gshadow":       "",
+		"/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+		"/etc/environment":   "",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := command("groupadd", "--gid", "7001", "lab"); err != nil {
+		return err
+	}
+	if err := command("groupadd", "--gid", "7002", "console"); err != nil {
+		return err
+	}
+	passwords := "root:" + rootPassword + "\n"
+	names := append(append([]string{lockedUser, expiredUser, emptyUser}, plainUsers...), agedUsers...)
+	for _, name := range names {
+		if err := command("useradd", "--no-log-init", "--create-home", "--groups", "lab", "--shell", "/bin/sh", name); err != nil {
+			return err
+		}
+		passwords += name + ":" + password + "\n"
+	}
+	if err := command("useradd", "--no-log-init", "--non-unique", "--uid", "0", "--shell", "/bin/sh", zeroUser); err != nil {
+		return err
+	}
+	passwords += zeroUser + ":" + password + "\n"
+	if err := commandWith(passwords, "chpasswd", "--crypt-method", "SHA512", "--sha-rounds", "1000"); err != nil {
+		return err
+	}
+	marks := "passwd -q -l " + lockedUser + "; chage -E 1 " + expiredUser + "; passwd -q -d " + emptyUser + "\n"
+	for _, name := range agedUsers {
+		marks += "chage -d 0 " + name + "\n"
+	}
+	return commandWith("set -e\n"+strings.ReplaceAll(marks, ";", "\n"), "sh")
+}
