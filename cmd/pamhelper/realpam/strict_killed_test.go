@@ -44,8 +44,9 @@ func TestWorkerToldToStopInAPrompt(t *testing.T) {
 		}
 	}
 	results, err := client.Login(t.Context(), loginOf("pat"), ipc.Authenticate, ipc.Account)
-	if !errors.Is(err, ipc.ErrStopped) {
-		t.Errorf("got %q and error %v, want %v", show(results), err, ipc.ErrStopped)
+	// The signal and the person's leaving race; either way it is no success.
+	if !errors.Is(err, ipc.ErrStopped) && !errors.Is(err, ipc.AuthErr) {
+		t.Errorf("got %q and error %v, want %v or %v", show(results), err, ipc.ErrStopped, ipc.AuthErr)
 	}
 	client.Close()
 	waitCalls(t, "pat", "authenticate(0x1)")

@@ -204,6 +204,10 @@ func (p *plan) drive(ctx context.Context, client *ipc.Client, show display) erro
 		return first // there is no helper left to end the login with
 	}
 	show.environment(client.Environment())
+
+	// An interrupted run is ended in order too; the worker bounds that.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*closeTimeout)
+	defer cancel()
 	if slices.Contains(p.steps, ipc.OpenSession) && first == nil {
 		result, err := client.CloseSession(ctx)
 		first = shown(show, result, err)
