@@ -125,7 +125,13 @@ func (l *fakeLogin) drive(t testing.TB, kinds ...request) ([]*pb.Event, error) {
 	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- l.serve() }()
-	conn := ipc.NewConn(l.agent)
+	return ask(l.agent, kinds), <-served
+}
+
+// ask plays requests to a worker, leaves when each has its event, and returns
+// the events.
+func ask(worker net.Conn, kinds []request) (events []*pb.Event) {
+	conn := ipc.NewConn(worker)
 	for _, kind := range kinds {
 		frame := requests[kind]
 		if kind == unknown {
@@ -137,15 +143,14 @@ func (l *fakeLogin) drive(t testing.TB, kinds ...request) ([]*pb.Event, error) {
 			break // it ended the login already
 		}
 	}
-	var events []*pb.Event
 	for {
 		event, err := conn.ReadEvent()
 		if err != nil {
-			return events, <-served
+			return events
 		}
 		events = append(events, event)
-		if len(events) == len(kinds) { // each request has one: now leave
-			l.agent.(*net.UnixConn).CloseWrite()
+		if len(events) == len(kinds) {
+			worker.(*net.UnixConn).CloseWrite()
 		}
 	}
 }
