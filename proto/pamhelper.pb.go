@@ -882,7 +882,7 @@ type Limits struct {
 	MaxAnswer uint32 `protobuf:"varint,2,opt,name=max_answer,json=maxAnswer,proto3" json:"max_answer,omitempty"`
 	// Most steps that may wait behind the one that runs.
 	MaxQueued uint32 `protobuf:"varint,3,opt,name=max_queued,json=maxQueued,proto3" json:"max_queued,omitempty"`
-	// From the hand-over of the login to an open session, in milliseconds.
+	// From the start of the worker to an open session, in milliseconds.
 	LoginTimeoutMs uint32 `protobuf:"varint,4,opt,name=login_timeout_ms,json=loginTimeoutMs,proto3" json:"login_timeout_ms,omitempty"`
 	// One prompt, in milliseconds.
 	PromptTimeoutMs uint32 `protobuf:"varint,5,opt,name=prompt_timeout_ms,json=promptTimeoutMs,proto3" json:"prompt_timeout_ms,omitempty"`
@@ -1035,7 +1035,8 @@ type Begin struct {
 	// most 256, 64 KiB together, names that the policy admits.
 	Variables []*Variable `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty"`
 	// Deadlines shorter than the worker's own, in milliseconds. 0: the worker's.
-	// A longer one than the worker's has no effect.
+	// A longer one than the worker's has no effect. A close deadline below 5
+	// seconds is taken as 5 seconds: a session has to be closed.
 	LoginTimeoutMs  uint32 `protobuf:"varint,6,opt,name=login_timeout_ms,json=loginTimeoutMs,proto3" json:"login_timeout_ms,omitempty"`
 	PromptTimeoutMs uint32 `protobuf:"varint,7,opt,name=prompt_timeout_ms,json=promptTimeoutMs,proto3" json:"prompt_timeout_ms,omitempty"`
 	CloseTimeoutMs  uint32 `protobuf:"varint,8,opt,name=close_timeout_ms,json=closeTimeoutMs,proto3" json:"close_timeout_ms,omitempty"`

@@ -41,7 +41,7 @@ policy, 3 the helper failed.`,
 			if len(args) == 1 {
 				l.user = args[0]
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
 			return l.run(ctx, os.Stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

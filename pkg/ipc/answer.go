@@ -35,9 +35,7 @@ func (c *Client) prompt(ctx context.Context, p *pb.Prompt) error {
 	if err == nil {
 		err = c.checkAnswer(p, answer)
 	}
-	if answer != nil {
-		defer clear(answer.Text)
-	}
+	defer clear(answer.Text)
 	if err != nil {
 		c.cause = err
 		return c.conn.Write(&pb.Request{Body: &pb.Request_Cancel{Cancel: &pb.Cancel{Id: p.GetId()}}})
@@ -57,7 +55,7 @@ func (c *Client) ask(ctx context.Context, p *pb.Prompt) (*pb.Answer, error) {
 		answer.Text, err = c.options.Conversation.Prompt(ctx, echo, p.GetText())
 	case pb.Style_BINARY:
 		conversation, ok := c.options.Conversation.(BinaryConversation)
-		if !ok {
+		if !ok || !c.binary {
 			return answer, errors.New("binary prompt, which this conversation does not answer")
 		}
 		var control byte

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,7 +61,7 @@ type Client struct {
 	binary  bool
 	last    Result
 	env     []Variable
-	ended   atomic.Bool
+	ended   bool
 	failed  error // what ended the login before End did
 	cause   error // why the conversation of the running step was cancelled
 
@@ -177,10 +176,11 @@ func (c *Client) Do(ctx context.Context, steps ...Step) ([]Result, error) {
 	return c.do(ctx, nil, steps)
 }
 
-// User returns PAM_USER after the last step.
+// User returns PAM_USER after the last step; empty after End.
 func (c *Client) User() string { return c.last.User }
 
-// Environment returns the PAM environment after the last step that was run.
+// Environment returns the PAM environment after the last step that was run;
+// empty after End.
 func (c *Client) Environment() []Variable { return c.env }
 
 // Libpam returns the file name of the worker's libpam, with its version.
@@ -190,7 +190,7 @@ func (c *Client) Libpam() string { return c.libpam }
 func (c *Client) Close() error { return c.conn.Close() }
 
 func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Result, error) {
-	if c.ended.Load() {
+	if c.ended {
 		return nil, errors.New("the login has ended; a new one needs a new client")
 	}
 	if c.failed != nil {
@@ -208,8 +208,8 @@ func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Res
 		}
 		requests, expected = append(requests, request), append(expected, step)
 	}
-	if len(requests) > MaxQueued {
-		return nil, fmt.Errorf("%d steps at once; a worker takes %d", len(requests), MaxQueued)
+	if most := int(c.limits.GetMaxQueued()); len(requests) > most {
+		return nil, fmt.Errorf("%d steps at once; the helper takes %d", len(requests), most)
 	}
 
 	defer c.watch(ctx)()
@@ -259,7 +259,7 @@ func (c *Client) note(result Result, first error) error {
 		c.last, c.env = result, result.Environment
 	}
 	if result.Step == End {
-		c.ended.Store(true)
+		c.ended = true
 	}
 	err := result.Err()
 	var refused *PAMError
@@ -317,13 +317,14 @@ func (c *Client) fatal(ctx context.Context, err error) error {
 func (c *Client) end(err error) error {
 	if c.failed == nil {
 		c.failed = err
+		c.conn.leave()
 	}
 	return err
 }
 
 func (c *Client) one(results []Result, err error) (Result, error) {
 	if len(results) == 0 {
-		return Result{}, err
+		return Result{Code: NoCode}, err
 	}
 	return results[0], err
 }

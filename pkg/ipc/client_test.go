@@ -196,6 +196,31 @@ func TestContextEndsAStepThatHangs(t *testing.T) {
 	}
 }
 
+func TestContextThatEndedEndsTheWorkerToo(t *testing.T) {
+	entered := make(chan struct{})
+	h := authenticating(func(c *ipctest.Call) ipc.Code {
+		close(entered)
+		c.Prompt(false, "") // never reaches anybody: it ends when the agent has left
+		return ipc.Success
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-entered
+		cancel()
+	}()
+	client, err := ipc.Dial(t.Context(), h, ipc.Options{Conversation: &person{answer: func(ctx context.Context) ([]byte, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.Login(ctx, alice, ipc.Authenticate)
+	client.Login(ctx, alice) // with a context that has ended: the login ends
+	h.Wait()                 // without Close
+}
+
 func TestAnswersThatPAMCannotTakeAreCancelled(t *testing.T) {
 	for _, answer := range []string{"two\n", "nul\x00", strings.Repeat("x", 64<<10+1)} {
 		who := &person{answer: func(context.Context) ([]byte, error) { return []byte(answer), nil }}
@@ -275,6 +300,40 @@ func (s stray) Launch(context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return ipc.UnixConn(os.NewFile(uintptr(fds[0]), "agent"))
+}
+
+// wrapped is a connection as a launcher returns it that holds more than the socket.
+type wrapped struct{ stray }
+
+func (w wrapped) Launch(ctx context.Context) (net.Conn, error) {
+	conn, err := w.stray.Launch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return struct{ *net.UnixConn }{conn.(*net.UnixConn)}, nil
+}
+
+func TestStrayDescriptorsOnAWrappedConnection(t *testing.T) {
+	_, err := ipc.Dial(t.Context(), wrapped{stray{t}}, ipc.Options{})
+	var violation *ipc.ViolationError
+	if !errors.As(err, &violation) {
+		t.Errorf("error %v, want a violation", err)
+	}
+}
+
+func TestNoResultIsNoSuccess(t *testing.T) {
+	if (ipc.Result{}).Err() == nil {
+		t.Error("an empty result is a success")
+	}
+	client := dial(t, authenticating(func(*ipctest.Call) ipc.Code { return ipc.AuthErr }), nil)
+	results, _ := client.Login(t.Context(), alice, ipc.Authenticate, ipc.Account)
+	if skipped := results[2]; skipped.Code == ipc.Success || !errors.Is(skipped.Err(), ipc.ErrSkipped) {
+		t.Errorf("skipped result %+v, want no success", skipped)
+	}
+	client.Close()
+	if result, err := client.Account(t.Context()); err == nil || result.Code == ipc.Success {
+		t.Errorf("after the end %+v, %v, want an error and no success", result, err)
+	}
 }
 
 func TestStrayDescriptorsAreClosedAndEndTheConnection(t *testing.T) {

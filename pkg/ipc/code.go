@@ -11,6 +11,9 @@ import (
 // finds in what a Client returns.
 type Code int
 
+// NoCode stands where no libpam call was made. It is no success.
+const NoCode Code = -1
+
 // libpam's return codes.
 const (
 	Success             Code = 0  // PAM_SUCCESS
@@ -58,9 +61,3 @@ func (c Code) String() string {
 
 // Error returns what String returns.
 func (c Code) Error() string { return c.String() }
-
-// CodeNamed returns the code with PAM's own name, such as "PAM_AUTH_ERR".
-func CodeNamed(name string) (Code, bool) {
-	n, ok := pb.PamCode_value[name]
-	return Code(n), ok
-}

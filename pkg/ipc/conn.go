@@ -34,8 +34,9 @@ type Conn struct {
 // declared are closed and end the connection.
 func NewConn(stream net.Conn) *Conn {
 	c := &Conn{stream: stream, r: stream}
-	if u, ok := stream.(*net.UnixConn); ok {
-		c.r = &strayReader{u}
+	if u, ok := stream.(messageReader); ok {
+		// Room for more descriptors than the kernel puts into one message (253).
+		c.r = &strayReader{conn: u, oob: make([]byte, unix.CmsgSpace(4*256))}
 	}
 	return c
 }
@@ -47,11 +48,8 @@ func (c *Conn) Close() error {
 	return c.stream.Close()
 }
 
-// SetReadDeadline makes a waiting and any later read fail at t. The failure is
+// SetWriteDeadline makes a waiting and any later write fail at t. The failure is
 // final. The zero time means no deadline.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.stream.SetReadDeadline(t) }
-
-// SetWriteDeadline does for writing what SetReadDeadline does for reading.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.stream.SetWriteDeadline(t) }
 
 // ReadRequest reads what an agent asks.
@@ -95,6 +93,13 @@ func (c *Conn) Write(messages ...proto.Message) error {
 	return nil
 }
 
+// leave tells the peer that nothing more will come, without waiting for it.
+func (c *Conn) leave() {
+	if half, ok := c.stream.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+}
+
 // Err returns the error that ended the connection, or nil: the one of reading
 // where both directions have one.
 func (c *Conn) Err() error {
@@ -119,6 +124,9 @@ func (c *Conn) read(m proto.Message) error {
 	}
 	defer clear(body)
 	if err := proto.Unmarshal(body, m); err != nil {
+		if req, ok := m.(*pb.Request); ok {
+			clear(req.GetAnswer().GetText()) // what was decoded before the fault
+		}
 		return c.fail(&ViolationError{Text: "a frame that does not decode"})
 	}
 	return nil
@@ -146,15 +154,21 @@ func (c *Conn) failWriting(err error) error {
 	return c.writeErr
 }
 
+// messageReader is what a *net.UnixConn can, and what wraps one.
+type messageReader interface {
+	ReadMsgUnix(p, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
+}
+
 // strayReader reads from a unix socket and refuses descriptors.
-type strayReader struct{ conn *net.UnixConn }
+type strayReader struct {
+	conn messageReader
+	oob  []byte
+}
 
 func (s *strayReader) Read(p []byte) (int, error) {
-	// Room for more descriptors than the kernel puts into one message (253).
-	oob := make([]byte, unix.CmsgSpace(4*256))
-	n, oobn, flags, _, err := s.conn.ReadMsgUnix(p, oob)
+	n, oobn, flags, _, err := s.conn.ReadMsgUnix(p, s.oob)
 	if oobn > 0 || flags&unix.MSG_CTRUNC != 0 {
-		closeRights(oob[:oobn])
+		closeRights(s.oob[:oobn])
 		return 0, &ViolationError{Text: "descriptors where none were declared"}
 	}
 	if errors.Is(err, io.EOF) || err == nil && n == 0 && len(p) > 0 {

@@ -14,8 +14,8 @@ const MaxFrame = 1 << 20
 
 const headerLen = 4
 
-// Errors of ReadFrame and AppendFrame. After any of them the stream has no
-// known position and must be closed.
+// Errors of ReadFrame and AppendFrame. After an error of ReadFrame the stream has
+// no known position and must be closed.
 var (
 	ErrEmptyFrame    = errors.New("frame of length 0")
 	ErrFrameTooLarge = fmt.Errorf("frame longer than %d bytes", MaxFrame)
@@ -49,7 +49,7 @@ func ReadFrame(r io.Reader) ([]byte, error) {
 }
 
 // AppendFrame appends the frame of m to buf. It grows buf at most once, before
-// anything is written, so that no second copy of a secret is left behind.
+// anything is written; a caller with a secret in the old buffer wipes that.
 func AppendFrame(buf []byte, m proto.Message) ([]byte, error) {
 	size := proto.Size(m)
 	if size == 0 {

@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"errors"
 	"time"
 
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -56,13 +57,36 @@ func (s Step) request() *pb.Request {
 	return nil
 }
 
+// StepOf returns the step that a request asks for, or 0.
+func StepOf(req *pb.Request) Step {
+	switch req.GetBody().(type) {
+	case *pb.Request_Begin:
+		return Begin
+	case *pb.Request_Authenticate:
+		return Authenticate
+	case *pb.Request_Account:
+		return Account
+	case *pb.Request_ChangePassword:
+		return ChangePassword
+	case *pb.Request_Credentials:
+		return Credentials
+	case *pb.Request_OpenSession:
+		return OpenSession
+	case *pb.Request_CloseSession:
+		return CloseSession
+	case *pb.Request_End:
+		return End
+	}
+	return 0
+}
+
 // Variable is one environment variable. Both parts are the bytes PAM has.
 type Variable struct{ Name, Value string }
 
 // Result is how one step ended.
 type Result struct {
 	Step    Step
-	Code    Code   // meaningless where Skipped
+	Code    Code   // NoCode where Skipped
 	Skipped bool   // not run, because a step before it did not succeed
 	Text    string // libpam's words for the code
 	User    string // PAM_USER after the step
@@ -79,6 +103,9 @@ type Result struct {
 func (r Result) Err() error {
 	if r.Skipped {
 		return ErrSkipped
+	}
+	if r.Step == 0 {
+		return errors.New("not the result of a step")
 	}
 	if r.Code == Success {
 		return nil
@@ -98,7 +125,7 @@ func newResult(r *pb.Result) (Result, error) {
 	case *pb.Result_Code:
 		result.Code = Code(outcome.Code)
 	case *pb.Result_Skipped:
-		result.Skipped = true
+		result.Code, result.Skipped = NoCode, true
 	default:
 		return result, &ViolationError{Text: "a result without an outcome"}
 	}

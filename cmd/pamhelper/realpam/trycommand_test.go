@@ -77,6 +77,20 @@ func TestTryGivesUpOnAHangingModuleAndNamesIt(t *testing.T) {
 	}
 }
 
+func TestTryGivesUpOnAHangingModuleAlsoWithASessionOpen(t *testing.T) {
+	t.Parallel()
+	ready(t)
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := command("mkfifo", fifo); err != nil {
+		t.Fatal(err)
+	}
+	name := service(t, "session required pam_permit.so", "account required pam_exec.so quiet "+script(t, "read -r line <"+fifo+"\n"))
+	r := try(t, nil, "--timeout", "300ms", name, "alice", "session", "account")
+	if r.status != 3 || !strings.Contains(r.stdout, "pam_exec.so") {
+		t.Errorf("got status %d, %s; want status 3 and the module that hangs", r.status, r.stdout)
+	}
+}
+
 func TestTryGivesUpAtAPromptAfterItsTimeout(t *testing.T) {
 	t.Parallel()
 	p := onTerminal(t, pamhelper, "try", "--timeout", "300ms", service(t, unixStack), "alice")

@@ -97,28 +97,6 @@ func (c *Call) ask(prompt *pb.Prompt) *pb.Answer {
 	}
 }
 
-func stepOf(req *pb.Request) ipc.Step {
-	switch req.GetBody().(type) {
-	case *pb.Request_Begin:
-		return ipc.Begin
-	case *pb.Request_Authenticate:
-		return ipc.Authenticate
-	case *pb.Request_Account:
-		return ipc.Account
-	case *pb.Request_ChangePassword:
-		return ipc.ChangePassword
-	case *pb.Request_Credentials:
-		return ipc.Credentials
-	case *pb.Request_OpenSession:
-		return ipc.OpenSession
-	case *pb.Request_CloseSession:
-		return ipc.CloseSession
-	case *pb.Request_End:
-		return ipc.End
-	}
-	return 0
-}
-
 func variables(env map[string]string) []*pb.Variable {
 	var list []*pb.Variable
 	for name, value := range env {

@@ -12,8 +12,8 @@
 //	}}
 //	client, err := ipc.Dial(ctx, helper, ipc.Options{Conversation: conversation})
 //
-// It holds the agent to the order of a login as a worker does, with the same
-// errors. It has no policy and no deadlines.
+// It holds the agent to the order of a login as a worker does. It has no policy,
+// no deadlines and no limit on waiting requests.
 package ipctest
 
 import (
@@ -74,7 +74,8 @@ func (h *Helper) Launch(context.Context) (net.Conn, error) {
 func (h *Helper) Wait() { h.workers.Wait() }
 
 // Taken returns the steps that were run, of all workers, in order. Closing an
-// open session when the agent leaves is one of them, as CloseSession.
+// open session when the agent leaves is one of them, as CloseSession; what End
+// closes is not.
 func (h *Helper) Taken() []ipc.Step {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -139,7 +140,7 @@ func (w *worker) serveOne(req *pb.Request) bool {
 	if !w.greeted {
 		return w.greet(req.GetHello())
 	}
-	step := stepOf(req)
+	step := ipc.StepOf(req)
 	switch {
 	case step == ipc.End:
 		w.finish(ipc.End, w.run(ipc.End))

@@ -47,7 +47,8 @@ func (c Conversation) Error(text []byte) { fmt.Fprintln(c.Out, ipc.Printable(tex
 
 // ReadLine reads a line from a terminal, without its newline. It calls ask when
 // the terminal is ready to be typed at: what was typed before is thrown away, so
-// that no line meant for something else becomes an answer. On every way out
+// that no line meant for something else becomes an answer. It cannot be
+// suspended with Ctrl-Z meanwhile. On every way out
 // the terminal is as it was; where ctx ends first, what was typed is thrown
 // away before its echo is on again. The caller wipes the line.
 func ReadLine(ctx context.Context, tty *os.File, echo bool, ask func()) ([]byte, error) {
@@ -62,6 +63,7 @@ func ReadLine(ctx context.Context, tty *os.File, echo bool, ask func()) ([]byte,
 	}
 	mode.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO
 	mode.Iflag |= unix.ICRNL
+	mode.Cc[unix.VSUSP] = 0 // _POSIX_VDISABLE: a stopped program would leave the echo off
 	if !echo {
 		mode.Lflag &^= unix.ECHO
 	}

@@ -91,8 +91,9 @@ func (c *conversation) RespondPAMBinary(p pam.BinaryPointer) ([]byte, error) {
 	if len(answer) > MaxBinary {
 		return nil, errors.New("binary answer too long")
 	}
-	// One NUL more than the length says: the binding wipes a refused batch with strlen.
-	response := make([]byte, binaryHeader+len(answer)+1)
+	// The binding's copy is the module's; of a refused batch it is not wiped,
+	// since the binding measures it with strlen.
+	response := make([]byte, binaryHeader+len(answer))
 	binary.BigEndian.PutUint32(response, uint32(binaryHeader+len(answer)))
 	response[4] = control
 	copy(response[binaryHeader:], answer)

@@ -5,12 +5,13 @@
 #define _GNU_SOURCE
 #include "hooks.h"
 
-#include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SIGNALS 65
@@ -23,7 +24,8 @@ static struct sigaction our_actions[SIGNALS];   /* the same, but for faults */
 static struct sigaction child_actions[SIGNALS]; /* zero: the default */
 static struct rlimit our_limits[PAMHELPER_RLIMITS];
 static struct rlimit pam_limits[PAMHELPER_RLIMITS];
-static sigset_t our_mask, pam_mask;
+static sigset_t our_mask, pam_mask, child_mask;
+static int have_child_mask;
 static int crash_fd = -1;
 static pid_t our_pid;
 static pthread_t pam_thread;
@@ -41,7 +43,7 @@ int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *modul
 	*p++ = (unsigned char)(signal & 0x7f);
 	*p++ = 2 << 3 | 2;
 	unsigned char *length = p++;
-	while (*module && p - length <= PAMHELPER_MODULE_MAX)
+	while (*module && p - length < PAMHELPER_MODULE_MAX)
 		*p++ = (unsigned char)*module++;
 	*length = (unsigned char)(p - length - 1);
 
@@ -55,10 +57,10 @@ int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *modul
 
 static void tell_crash(unsigned signal)
 {
-	unsigned char frame[PAMHELPER_MODULE_MAX + 32];
+	unsigned char frame[PAMHELPER_MODULE_MAX + 16];
 	int length = pamhelper_crash_frame(frame, signal, pamhelper_module());
 
-	if (crash_fd >= 0 && getpid() == our_pid && write(crash_fd, frame, (size_t)length) < 0) {
+	if (crash_fd >= 0 && getpid() == our_pid && send(crash_fd, frame, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		/* The peer is gone: nobody to tell. */
 	}
 }
@@ -79,7 +81,7 @@ static int in_our_code(const ucontext_t *context)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	const struct sigaction *go = &go_actions[signal];
-	int in_call = inside && pthread_equal(pthread_self(), pam_thread);
+	int in_call = inside && *pamhelper_module() && pthread_equal(pthread_self(), pam_thread);
 
 	/* A fault of the Go code itself: Go's business. */
 	if (in_our_code(context) && !in_call && go->sa_sigaction) {
@@ -103,12 +105,14 @@ static void in_child(void)
 {
 	for (int i = 1; i < SIGNALS; i++)
 		sigaction(i, &child_actions[i], NULL);
-	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
+	pthread_sigmask(SIG_SETMASK, have_child_mask ? &child_mask : &our_mask, NULL);
 }
 
-void pamhelper_guard_child(const struct sigaction *actions)
+void pamhelper_guard_child(const struct sigaction *actions, const void *mask)
 {
 	memcpy(child_actions, actions, sizeof child_actions);
+	memcpy(&child_mask, mask, sizeof child_mask);
+	have_child_mask = 1;
 }
 
 static void read_limits(struct rlimit *limits)
@@ -196,12 +200,4 @@ void pamhelper_guard_resume(void)
 	put_limits(pam_limits);
 	pthread_sigmask(SIG_SETMASK, &pam_mask, NULL);
 	inside = 1;
-}
-
-void pamhelper_guard_rlimits(uint64_t *pairs)
-{
-	for (int i = 0; i < PAMHELPER_RLIMITS; i++) {
-		pairs[2 * i] = pam_limits[i].rlim_cur;
-		pairs[2 * i + 1] = pam_limits[i].rlim_max;
-	}
 }

@@ -35,7 +35,7 @@ static int call(unsigned n, pam_handle_t *pamh, int flags, int argc, const char 
 	return status;
 }
 
-/* 1024 functions, one for each slot: T5(n) makes those of n*1024 + 0..1023. */
+/* 1024 functions, one for each slot: T2(n) makes the 256 of 0xn00 to 0xnff. */
 #define T0(n) static int t##n(pam_handle_t *h, int f, int c, const char **v) { return call(0x##n, h, f, c, v); }
 #define T1(p) T0(p##0) T0(p##1) T0(p##2) T0(p##3) T0(p##4) T0(p##5) T0(p##6) T0(p##7) \
 	T0(p##8) T0(p##9) T0(p##a) T0(p##b) T0(p##c) T0(p##d) T0(p##e) T0(p##f)
@@ -112,7 +112,8 @@ void *dlsym(void *restrict handle, const char *restrict name)
 {
 	dlsym_function *real = real_dlsym();
 
-	if (!name || strncmp(name, "pam_sm_", 7) != 0)
+	/* libpam asks a module by its handle; whoever asks all of them is not libpam. */
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || strncmp(name, "pam_sm_", 7) != 0)
 		return real(handle, name);
 	void *function = real(handle, name);
 	return function ? trampoline(handle, function) : NULL;

@@ -4,7 +4,6 @@
 #define PAMHELPER_HOOKS_H
 
 #include <security/pam_appl.h>
-#include <stdint.h>
 
 #define PAMHELPER_MODULE_MAX 100 /* bytes of a module's name, with the NUL */
 #define PAMHELPER_RLIMITS 16     /* RLIM_NLIMITS */
@@ -35,14 +34,12 @@ void pamhelper_guard_leave(void);
 /* Around the conversation, where Go runs inside a libpam call. */
 void pamhelper_guard_suspend(void);
 void pamhelper_guard_resume(void);
-/* The soft and hard limits that the last libpam call left, pairs of
- * PAMHELPER_RLIMITS resources. */
-void pamhelper_guard_rlimits(uint64_t *pairs);
-/* The dispositions that children forked by modules get back; before guard_init.
- * Without it they get the default ones. actions: 65 struct sigaction, copied. */
+/* What children forked by modules get back: 65 struct sigaction and a sigset_t,
+ * copied. Without it the default dispositions and the PAM thread's mask. */
 struct sigaction;
-void pamhelper_guard_child(const struct sigaction *actions);
-/* Writes the crash frame into buf (at least 128 + 16 bytes); returns its length. */
+void pamhelper_guard_child(const struct sigaction *actions, const void *mask);
+/* Writes the crash frame into buf, PAMHELPER_MODULE_MAX + 16 bytes; returns its
+ * length. */
 int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module);
 
 #endif

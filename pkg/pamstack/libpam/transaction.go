@@ -31,11 +31,8 @@ type Status int
 const (
 	Success        Status = 0
 	SystemErr      Status = 4
-	BufErr         Status = 5
-	PermDenied     Status = 6
 	AuthErr        Status = 7
 	NewAuthtokReqd Status = 12
-	ConvErr        Status = 19
 	Abort          Status = 26
 )
 
@@ -189,6 +186,10 @@ func (t *Transaction) User() string {
 	return user
 }
 
+// Overrule makes pam_end pass on another status than the last step's: where the
+// caller refuses what the stack let in.
+func (t *Transaction) Overrule(status Status) { C.pamhelper_set_status(C.int(status)) }
+
 // Service returns PAM_SERVICE as the modules left it.
 func (t *Transaction) Service() string {
 	service, err := t.handle.GetItem(pam.Service)
@@ -246,9 +247,14 @@ func statusOf(err error) Status {
 	return SystemErr
 }
 
-// ChildActions sets the signal dispositions that children forked by modules
-// get: 65 struct sigaction of C, which are copied. Without it they get the
-// default ones. It is called before Start.
-func ChildActions(actions unsafe.Pointer) {
-	C.pamhelper_guard_child((*C.struct_sigaction)(actions))
+// ChildSignals sets what children forked by modules get back: 65 struct
+// sigaction and a sigset_t of C, which are copied. Without it they get the
+// default dispositions and the mask of the PAM thread.
+func ChildSignals(actions, mask unsafe.Pointer) {
+	C.pamhelper_guard_child((*C.struct_sigaction)(actions), mask)
 }
+
+// Guard takes over the signals of faults before Start does, for what else may
+// run foreign code: a crash is told on crashFD. The calling goroutine is locked
+// to the PAM thread.
+func Guard(crashFD int) { C.pamhelper_guard_init(C.int(crashFD)) }

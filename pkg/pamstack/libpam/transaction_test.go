@@ -111,7 +111,7 @@ func TestCrashFrameIsTheSchemas(t *testing.T) {
 		if err := proto.Unmarshal(frame[4:], &event); err != nil {
 			t.Fatal(err)
 		}
-		want := module[:min(len(module), 100)]
+		want := module[:min(len(module), 99)]
 		if !bytes.Equal(frame[:4], []byte{0, 0, 0, byte(len(frame) - 4)}) ||
 			event.GetCrash().GetSignal() != 11 || event.GetCrash().GetModule() != want {
 			t.Errorf("frame %x decodes to %v, want module %q", frame, &event, want)

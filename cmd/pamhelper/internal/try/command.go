@@ -73,7 +73,7 @@ Exit status: 0 all steps succeeded, 1 PAM refused, 2 usage or configuration,
 		if err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		return p.run(ctx, os.Stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -100,12 +100,12 @@ type plan struct {
 	steps []ipc.Step
 }
 
-var stepsNamed = map[string][]ipc.Step{
-	"authenticate": {ipc.Authenticate},
-	"account":      {ipc.Account},
-	"password":     {ipc.ChangePassword},
-	"credentials":  {ipc.Credentials},
-	"session":      {ipc.OpenSession},
+var stepsNamed = map[string]ipc.Step{
+	"authenticate": ipc.Authenticate,
+	"account":      ipc.Account,
+	"password":     ipc.ChangePassword,
+	"credentials":  ipc.Credentials,
+	"session":      ipc.OpenSession,
 }
 
 func newPlan(args []string, user string, o options) (*plan, error) {
@@ -114,15 +114,18 @@ func newPlan(args []string, user string, o options) (*plan, error) {
 		return nil, fmt.Errorf("%q is not a service's name: it is the name of a file in /etc/pam.d; for another directory use --confdir", p.login.Service)
 	}
 	rest := args[1:]
-	if len(rest) > 0 && user == "" && stepsNamed[rest[0]] == nil {
+	if len(rest) > 0 && user == "" && stepsNamed[rest[0]] == 0 {
 		p.login.User, rest = rest[0], rest[1:]
 	}
 	for _, word := range rest {
-		steps, ok := stepsNamed[word]
+		step, ok := stepsNamed[word]
 		if !ok {
 			return nil, fmt.Errorf("unknown step %q; steps are authenticate, account, password, credentials, session", word)
 		}
-		p.steps = append(p.steps, steps...)
+		if step == ipc.OpenSession && slices.Contains(p.steps, step) {
+			return nil, errors.New("session is one step of a run: it is opened once and closed at the end")
+		}
+		p.steps = append(p.steps, step)
 	}
 	if len(p.steps) == 0 {
 		p.steps = []ipc.Step{ipc.Authenticate, ipc.Account}
@@ -161,7 +164,7 @@ func (p *plan) workerArgs() []string {
 
 // run takes the steps and shows them.
 func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer) error {
-	var show display = &text{out: stdout}
+	var show display = &plain{out: stdout}
 	if p.json {
 		show = newJSON(stdout)
 	}

@@ -1,8 +1,6 @@
 package try
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,33 +49,45 @@ func newAnswers(name string, stdin *os.File) (answers, error) {
 	case "":
 		return typed{stdin}, nil
 	case "-":
-		return &lines{file: stdin, r: bufio.NewReader(stdin)}, nil
+		return &lines{file: stdin}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return &lines{file: f, r: bufio.NewReader(f)}, nil
+	return &lines{file: f}, nil
 }
+
+// maxLine is the longest answer a helper takes, in bytes.
+const maxLine = 64 << 10
 
 // lines answers with the lines of a file.
 type lines struct {
 	file *os.File
-	r    *bufio.Reader
 }
 
 func (l *lines) Close() error { return l.file.Close() }
 
 func (l *lines) next(_ context.Context, _ bool, ask func()) ([]byte, error) {
 	ask()
-	line, err := l.r.ReadBytes('\n')
-	if errors.Is(err, io.EOF) && len(line) == 0 {
-		return nil, errors.New("no answer left in the answers file")
+	// One byte at a time and never grown: the line is the only copy.
+	line := make([]byte, 0, maxLine+1)
+	for len(line) <= maxLine {
+		n, err := l.file.Read(line[len(line) : len(line)+1])
+		switch line = line[:len(line)+n]; {
+		case n > 0 && line[len(line)-1] == '\n':
+			return line[:len(line)-1], nil
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil, errors.New("no answer left in the answers file")
+		case errors.Is(err, io.EOF):
+			return line, nil
+		case err != nil:
+			clear(line)
+			return nil, fmt.Errorf("answers file: %w", err)
+		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("answers file: %w", err)
-	}
-	return bytes.TrimSuffix(line, []byte("\n")), nil
+	clear(line)
+	return nil, fmt.Errorf("answers file: a line of more than %d bytes", maxLine)
 }
 
 // typed asks the person.

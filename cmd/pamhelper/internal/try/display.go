@@ -20,30 +20,26 @@ type display interface {
 	failed(error)
 }
 
-// text is the display for a person. What modules say is made harmless.
-type text struct{ out io.Writer }
+// plain is the display for a person. What modules say is made harmless.
+type plain struct{ out io.Writer }
 
-var _ display = (*text)(nil)
+var _ display = (*plain)(nil)
 
-func (t *text) message(style string, text []byte) {
+func (t *plain) message(style string, text []byte) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(ipc.Printable(text), "\n"), "\n") {
 		fmt.Fprintf(t.out, "[%s] %s\n", style, line)
 	}
 }
 
-func (t *text) prompt(_ string, text []byte) { fmt.Fprint(t.out, ipc.Printable(text)) }
+func (t *plain) prompt(_ string, text []byte) { fmt.Fprint(t.out, ipc.Printable(text)) }
 
-func (t *text) answered() { fmt.Fprintln(t.out) }
+func (t *plain) answered() { fmt.Fprintln(t.out) }
 
-func (t *text) result(r ipc.Result) {
-	if r.Skipped {
-		fmt.Fprintf(t.out, "%-16s skipped\n", r.Step)
-		return
-	}
+func (t *plain) result(r ipc.Result) {
 	fmt.Fprintf(t.out, "%-16s %s (%d) %s, %s\n", r.Step, r.Code, int(r.Code), r.Text, r.Duration.Round(100*time.Microsecond))
 }
 
-func (t *text) environment(variables []ipc.Variable) {
+func (t *plain) environment(variables []ipc.Variable) {
 	if len(variables) == 0 {
 		fmt.Fprintln(t.out, "environment      (empty)")
 		return
@@ -54,7 +50,7 @@ func (t *text) environment(variables []ipc.Variable) {
 	}
 }
 
-func (t *text) failed(err error) {
+func (t *plain) failed(err error) {
 	fmt.Fprintf(t.out, "failed: %s\n", ipc.Printable([]byte(err.Error())))
 }
 

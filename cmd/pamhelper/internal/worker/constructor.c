@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "constructor.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -62,6 +61,8 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 	for (int fd = 0; null >= 0 && fd < PAMHELPER_FD_FLOOR; fd++)
 		if (fd != null)
 			dup3(null, fd, fd > 2 ? O_CLOEXEC : 0);
+	if (null >= 0 && null <= 2)
+		fcntl(null, F_SETFD, 0); /* children of modules have the three as well */
 }
 
 void pamhelper_release_floor(void)

@@ -24,6 +24,9 @@ type fakeTransaction struct {
 	undone  int
 }
 
+// convErr is PAM_CONV_ERR, which modules return for a prompt that failed.
+const convErr libpam.Status = 19
+
 var _ transaction = (*fakeTransaction)(nil)
 
 func (f *fakeTransaction) take(name string, step pb.Step) libpam.Status {
@@ -36,7 +39,7 @@ func (f *fakeTransaction) Authenticate(libpam.Flags) libpam.Status {
 		f.config.Conversation.Message(libpam.TextInfo, []byte("hello"))
 		if _, err := f.config.Conversation.Prompt(libpam.PromptEchoOff, []byte("Password: ")); err != nil {
 			f.take("authenticate", pb.Step_AUTHENTICATE)
-			return libpam.ConvErr
+			return convErr
 		}
 	}
 	return f.take("authenticate", pb.Step_AUTHENTICATE)
@@ -67,6 +70,7 @@ func (f *fakeTransaction) Undo(libpam.Flags) libpam.Status {
 	return libpam.Success
 }
 
+func (f *fakeTransaction) Overrule(libpam.Status)         {}
 func (f *fakeTransaction) Service() string                { return f.config.Service }
 func (f *fakeTransaction) User() string                   { return f.config.User }
 func (f *fakeTransaction) Environment() []libpam.Variable { return f.config.Environment }

@@ -94,6 +94,7 @@ func (w *worker) authenticate(*pb.Request) (outcome, error) {
 		status := w.tx.Authenticate(flags)
 		if w.denied {
 			// Whatever the stack said about a wrong answer: one code for all.
+			w.tx.Overrule(libpam.AuthErr)
 			return libpam.AuthErr
 		}
 		return status
@@ -117,7 +118,7 @@ func (w *worker) credentials(*pb.Request) (outcome, error) {
 
 func (w *worker) openSession(*pb.Request) (outcome, error) {
 	result, err := w.step(pb.Step_OPEN_SESSION, 0, w.tx.OpenSession)
-	if result == succeeded && err == nil {
+	if result == succeeded && err == nil && w.debug == nil {
 		w.life.opened()
 	}
 	return result, err
@@ -144,7 +145,7 @@ func (w *worker) end(*pb.Request) (outcome, error) {
 
 func (w *worker) skip(req *pb.Request) (outcome, error) {
 	w.send(&pb.Event{Body: &pb.Event_Result{Result: &pb.Result{
-		Step:    stepOf(kindOf(req)),
+		Step:    pb.Step(ipc.StepOf(req)),
 		Outcome: &pb.Result_Skipped{Skipped: &pb.Skipped{}},
 	}}})
 	// Skipping succeeds: the phase stays as the table says.
@@ -207,10 +208,10 @@ func (w *worker) unchanged() error {
 		return nil
 	}
 	if user := w.tx.User(); user != w.user {
-		return refuse("a module changed the user from %q to %s", w.user, shorten([]byte(user)))
+		return refuse("a module changed the user from %q to %s", w.user, quoted([]byte(user)))
 	}
 	if service := w.tx.Service(); service != w.service {
-		return refuse("a module changed the service from %q to %s", w.service, shorten([]byte(service)))
+		return refuse("a module changed the service from %q to %s", w.service, quoted([]byte(service)))
 	}
 	return nil
 }
@@ -231,13 +232,6 @@ func fitting(environment []libpam.Variable) (variables []*pb.Variable, omitted u
 	return variables, omitted
 }
 
-func stepOf(r request) pb.Step {
-	return map[request]pb.Step{
-		authenticate: pb.Step_AUTHENTICATE, account: pb.Step_ACCOUNT, changePassword: pb.Step_CHANGE_PASSWORD,
-		credentials: pb.Step_CREDENTIALS, openSession: pb.Step_OPEN_SESSION, closeSession: pb.Step_CLOSE_SESSION,
-	}[r]
-}
-
 func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // hang ends the process: a module did not return, and nothing can make it. The
@@ -250,9 +244,11 @@ func (w *worker) hang() {
 	}
 	f := &fault{kind: pb.Fault_HANG, text: text, module: module}
 	w.log.Printf("%s: %s", w.name(), text)
-	w.hung.Store(true)
+	w.sending.Lock()
+	w.hung = true
 	w.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	w.conn.Write(f.event())
+	w.sending.Unlock()
 	killDescendants(w.log)
 	os.Exit(ExitFailed)
 }

@@ -42,7 +42,8 @@ func (l *life) shorten(login, prompt, close time.Duration) {
 		l.limits.prompt = min(l.limits.prompt, prompt)
 	}
 	if close > 0 {
-		l.limits.close = min(l.limits.close, close)
+		// Not so short that an agent could keep a session from being closed.
+		l.limits.close = min(l.limits.close, max(close, l.limits.closeFloor))
 	}
 	if login > 0 && login < l.limits.login {
 		l.limits.login = login
@@ -91,7 +92,7 @@ func (l *life) bound(call func()) {
 	if started {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.why == nil {
+		if !l.isStopped() {
 			l.closing.Stop()
 			l.closing = nil
 		}

@@ -89,8 +89,11 @@ func TestLoginThatEndsEarlyIsUndoneOnce(t *testing.T) {
 		for _, kind := range []request{hello, end} {
 			login := newFakeLogin(t, nil)
 			login.denies = func(string) (bool, error) { return false, nil }
-			if p == expired || p == failed {
-				continue
+			switch p {
+			case failed:
+				login.fake.codes = map[pb.Step]libpam.Status{pb.Step_AUTHENTICATE: libpam.AuthErr}
+			case expired:
+				login.fake.codes = map[pb.Step]libpam.Status{pb.Step_ACCOUNT: libpam.NewAuthtokReqd}
 			}
 			login.drive(t, append(path(p), kind)...)
 			if login.fake.undone != 1 {

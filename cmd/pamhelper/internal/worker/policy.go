@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -23,6 +22,8 @@ type policy struct {
 	login     time.Duration
 	prompt    time.Duration
 	close     time.Duration
+	// closeFloor is the shortest close deadline an agent may ask for.
+	closeFloor time.Duration
 }
 
 // builtin is the policy without a policy file: logins over the network through
@@ -35,6 +36,8 @@ func builtin() policy {
 		login:     120 * time.Second,
 		prompt:    60 * time.Second,
 		close:     15 * time.Second,
+
+		closeFloor: 5 * time.Second,
 	}
 }
 
@@ -52,19 +55,19 @@ func (p policy) admit(b *pb.Begin) error {
 	if !slices.Contains(p.services, b.GetService()) {
 		return refuse("service %q is not served; this helper serves: %s", b.GetService(), strings.Join(p.services, ", "))
 	}
-	if user := b.GetUser(); len(user) > maxUser || !userName.Match(user) {
-		return refuse("user name %s is not one; allowed are 1 to %d of A-Z a-z 0-9 _ . @ -, not starting with a digit, dot, @ or -",
-			shorten(user), maxUser)
+	if user := b.GetUser(); !userName.Match(user) {
+		return refuse("user name %s is not one; allowed are A-Z a-z 0-9 _ . @ -, starting with a letter or _, and one $ at the end",
+			quoted(user))
 	}
 	if addr, err := netip.ParseAddr(b.GetRhost()); err != nil || addr.Zone() != "" {
-		return refuse("rhost %s is not a numeric address; host names and an empty rhost are not taken", shorten([]byte(b.GetRhost())))
+		return refuse("rhost %s is not a numeric address; host names and an empty rhost are not taken", quoted([]byte(b.GetRhost())))
 	}
 	if len(b.GetRuser()) > 0 {
 		return refuse("ruser is not taken")
 	}
 	for _, v := range b.GetVariables() {
 		if !slices.Contains(p.variables, string(v.GetName())) {
-			return refuse("variable %s is not admitted; admitted are: %s", shorten(v.GetName()), strings.Join(p.variables, ", "))
+			return refuse("variable %s is not admitted; admitted are: %s", quoted(v.GetName()), strings.Join(p.variables, ", "))
 		}
 	}
 	return nil
@@ -74,7 +77,7 @@ func (p policy) admit(b *pb.Begin) error {
 // policy: also a debugging worker holds to it.
 func wellFormed(b *pb.Begin) error {
 	if b.GetService() == "" || strings.ContainsAny(b.GetService(), "/\x00\n") || len(b.GetService()) > maxItem {
-		return refuse("service %s is not a service's name; it is the name of a file in /etc/pam.d", shorten([]byte(b.GetService())))
+		return refuse("service %s is not a service's name; it is the name of a file in /etc/pam.d", quoted([]byte(b.GetService())))
 	}
 	for _, item := range []struct {
 		name  string
@@ -82,7 +85,7 @@ func wellFormed(b *pb.Begin) error {
 		most  int
 	}{{"user", string(b.GetUser()), maxUser}, {"rhost", b.GetRhost(), maxItem}, {"ruser", string(b.GetRuser()), maxItem}} {
 		if len(item.value) > item.most || strings.ContainsAny(item.value, "\x00\n") {
-			return refuse("%s %s has more than %d bytes, a newline or a NUL", item.name, shorten([]byte(item.value)), item.most)
+			return refuse("%s %s has more than %d bytes, a newline or a NUL", item.name, quoted([]byte(item.value)), item.most)
 		}
 	}
 	size := 0
@@ -90,7 +93,7 @@ func wellFormed(b *pb.Begin) error {
 		size += len(v.GetName()) + len(v.GetValue())
 		name, value := string(v.GetName()), string(v.GetValue())
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
-			return refuse("variable %s is not a variable: a name without = or NUL, a value without NUL", shorten(v.GetName()))
+			return refuse("variable %s is not a variable: a name without = or NUL, a value without NUL", quoted(v.GetName()))
 		}
 	}
 	if len(b.GetVariables()) > maxVariables || size > maxVariableBytes {
@@ -103,11 +106,11 @@ func refuse(format string, args ...any) error {
 	return &fault{kind: pb.Fault_REFUSED, text: fmt.Sprintf(format, args...)}
 }
 
-// shorten quotes a value of the agent for a message.
-func shorten(value []byte) string {
+// quoted is a value that an agent or a module chose, for a message.
+func quoted(value []byte) string {
 	const most = 64
 	if len(value) > most {
-		return fmt.Sprintf("%q…", ipc.Printable(value[:most]))
+		return fmt.Sprintf("%q…", value[:most])
 	}
-	return fmt.Sprintf("%q", ipc.Printable(value))
+	return fmt.Sprintf("%q", value)
 }

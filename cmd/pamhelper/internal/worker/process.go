@@ -2,16 +2,13 @@ package worker
 
 /*
 #include "constructor.h"
-#include <unistd.h>
 */
 import "C"
 
 import (
 	"net"
 	"os"
-	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +39,7 @@ func harden() error {
 	// true one; setting it through syscall also tells the runtime to leave it.
 	saved := C.pamhelper_start.limits[unix.RLIMIT_NOFILE]
 	syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(saved.rlim_cur), Max: uint64(saved.rlim_max)})
-	libpam.ChildActions(unsafe.Pointer(&C.pamhelper_start.actions[0]))
+	libpam.ChildSignals(unsafe.Pointer(&C.pamhelper_start.actions[0]), unsafe.Pointer(&C.pamhelper_start.mask))
 	return nil
 }
 
@@ -62,11 +59,9 @@ func captureOutput() (*os.File, error) {
 	return r, nil
 }
 
-// releaseFloor makes the runtime open its own descriptors, and then gives the
-// low numbers to the modules.
+// releaseFloor gives the low numbers to the modules, when the runtime's own
+// descriptors, its poller's too, have been opened above them.
 func releaseFloor() {
-	<-time.After(time.Nanosecond) // the runtime's poller comes with the first timer
-	runtime.Gosched()
 	C.pamhelper_release_floor()
 }
 

@@ -12,7 +12,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,7 +50,8 @@ type worker struct {
 	conv  *conversation
 	queue chan *pb.Request
 
-	hung    atomic.Bool // the agent was told that a module hangs
+	sending sync.Mutex
+	hung    bool // the agent was told that a module hangs: no event after that
 	tx      transaction
 	service string // as bound by Begin
 	user    string // as bound by Begin
@@ -67,6 +68,7 @@ type transaction interface {
 	OpenSession(libpam.Flags) libpam.Status
 	CloseSession(libpam.Flags) libpam.Status
 	Undo(libpam.Flags) libpam.Status
+	Overrule(libpam.Status)
 	Service() string
 	User() string
 	Environment() []libpam.Variable
@@ -106,7 +108,8 @@ func Main(debug *Debug) error {
 	w := newWorker(ipc.NewConn(stream), debug, logger)
 	w.life.onHang = w.hang
 	w.crashFD = descriptorOf(stream)
-	stopOnSignal(w.life)
+	defer stopOnSignal(w.life)()
+	libpam.Guard(w.crashFD) // keeps the dispositions as they are from here on
 	err = w.serve()
 	killDescendants(logger)
 	printed.Wait()
@@ -118,7 +121,7 @@ func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
 		denies: deniedUser, groups: setGroups}
 	if debug != nil {
 		w.table = debugging
-		w.policy.login, w.policy.prompt = time.Hour, time.Hour
+		w.policy.login, w.policy.prompt, w.policy.closeFloor = time.Hour, time.Hour, 0
 	}
 	w.queue = make(chan *pb.Request, ipc.MaxQueued)
 	w.life = newLife(w.policy)
@@ -162,7 +165,7 @@ func (w *worker) serve() error {
 
 // name is the login in a line of the log.
 func (w *worker) name() string {
-	return fmt.Sprintf("login of %s through %s", shorten([]byte(w.user)), shorten([]byte(w.service)))
+	return fmt.Sprintf("login of %s through %s", quoted([]byte(w.user)), quoted([]byte(w.service)))
 }
 
 // steps serves requests until the login has ended or is stopped.
@@ -240,7 +243,9 @@ func readFault(err error) error {
 const writeTimeout = 10 * time.Second
 
 func (w *worker) send(event *pb.Event) {
-	if w.hung.Load() {
+	w.sending.Lock()
+	defer w.sending.Unlock()
+	if w.hung {
 		return // the last event has been sent
 	}
 	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -252,13 +257,21 @@ func (w *worker) send(event *pb.Event) {
 }
 
 // stopOnSignal makes SIGTERM end the login in order. A terminal's signals are
-// for the person's own program, whose leaving this worker will see.
-func stopOnSignal(l *life) {
+// for the person's own program, whose leaving this worker will see. The returned
+// function stops listening.
+func stopOnSignal(l *life) (stop func()) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP)
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
-	go func() {
-		<-terminate
-		l.stop(&fault{kind: pb.Fault_STOPPED, text: "the helper was told to stop (SIGTERM)"})
-	}()
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		if _, ok := <-terminate; ok {
+			l.stop(&fault{kind: pb.Fault_STOPPED, text: "the helper was told to stop (SIGTERM)"})
+		}
+	})
+	return func() {
+		signal.Stop(terminate)
+		close(terminate)
+		listening.Wait()
+	}
 }

@@ -1,0 +1,42 @@
+package worker
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAgentCannotShortenTheClosingBelowTheFloor(t *testing.T) {
+	l := newLife(builtin())
+	defer l.over()
+	l.shorten(time.Millisecond, time.Millisecond, time.Millisecond)
+	if want := 5 * time.Second; l.limits.close != want {
+		t.Errorf("close deadline %v, want %v", l.limits.close, want)
+	}
+	if want := time.Millisecond; l.limits.login != want || l.limits.prompt != want {
+		t.Errorf("login and prompt deadlines %v and %v, want %v", l.limits.login, l.limits.prompt, want)
+	}
+}
+
+func TestAgentCannotLengthenADeadline(t *testing.T) {
+	l := newLife(builtin())
+	defer l.over()
+	l.shorten(time.Hour, time.Hour, time.Hour)
+	want := builtin()
+	if l.limits.login != want.login || l.limits.prompt != want.prompt || l.limits.close != want.close {
+		t.Errorf("deadlines %v, %v, %v, want the policy's", l.limits.login, l.limits.prompt, l.limits.close)
+	}
+}
+
+func TestLeavingDuringTheClosingDoesNotRestartItsDeadline(t *testing.T) {
+	l := newLife(builtin())
+	defer l.over()
+	l.bound(func() { l.stop(nil) })
+	first := l.closing
+	if first == nil {
+		t.Fatal("the close deadline does not run any more")
+	}
+	l.bound(func() {})
+	if l.closing != first {
+		t.Error("the close deadline was started again")
+	}
+}
