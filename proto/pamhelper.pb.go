@@ -1131,6 +1131,8 @@ func (x *Begin) GetCloseTimeoutMs() uint32 {
 }
 
 // Authenticate calls pam_authenticate. One per login: a retry is a new worker.
+// Its code is PAM_SUCCESS or PAM_AUTH_ERR, whatever the reason: the helper's log
+// has the stack's own code (a debugging worker passes it on).
 type Authenticate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

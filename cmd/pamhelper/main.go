@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -85,6 +86,9 @@ was ended by the worker.`,
 					return err
 				}
 				debug.Flags = &parsed
+			}
+			if debug.ConfDir != "" && !filepath.IsAbs(debug.ConfDir) {
+				return fmt.Errorf("--confdir %q is relative, and a worker works in /", debug.ConfDir)
 			}
 			return served(worker.Main(&debug))
 		},

@@ -3,6 +3,7 @@ package realpam_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -149,8 +150,8 @@ func TestTryReadsAnswersFromAFile(t *testing.T) {
 func TestTryWithoutATerminalNamesAnswers(t *testing.T) {
 	t.Parallel()
 	r := run(t, "", pamhelper, "try", service(t, unixStack), "alice")
-	if r.status != 1 || !strings.Contains(r.stdout, "use --answers FILE") {
-		t.Errorf("got status %d, %q; want status 1 and that --answers helps", r.status, r.stdout)
+	if r.status != 2 || !strings.Contains(r.stdout, "use --answers FILE") {
+		t.Errorf("got status %d, %q; want status 2 and that --answers helps", r.status, r.stdout)
 	}
 }
 
@@ -246,5 +247,32 @@ func TestManyTriesAtOnceDoNotMix(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTryReadsServicesFromARelativeDirectory(t *testing.T) {
+	t.Parallel()
+	ready(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "svc"), []byte("auth required pam_permit.so\naccount required pam_permit.so\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(pamhelper, "try", "--confdir", ".", "svc", "alice")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("got %v, want success:\n%s", err, out)
+	}
+}
+
+func TestTryGivesUpOnAnAnswersFileThatNobodyWrites(t *testing.T) {
+	t.Parallel()
+	ready(t)
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := command("mkfifo", fifo); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(pamhelper, "try", "--timeout", "300ms", "--answers", fifo, service(t, unixStack), "alice").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "took too long") {
+		t.Errorf("got %v, want that it took too long:\n%s", err, out)
 	}
 }

@@ -73,7 +73,7 @@ func ReadLine(ctx context.Context, tty *os.File, echo bool, ask func()) ([]byte,
 	defer term.Restore(fd, saved)
 	ask()
 
-	if err := waitReadable(ctx, fd); err != nil {
+	if err := WaitReadable(ctx, tty); err != nil {
 		unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
 		return nil, err
 	}
@@ -88,8 +88,10 @@ func ReadLine(ctx context.Context, tty *os.File, echo bool, ask func()) ([]byte,
 	return bytes.TrimSuffix(line[:n], []byte("\n")), nil
 }
 
-// waitReadable waits until a line is there or ctx ends.
-func waitReadable(ctx context.Context, fd int) error {
+// WaitReadable waits until a file has something to read, its end included, or
+// ctx ends.
+func WaitReadable(ctx context.Context, f *os.File) error {
+	fd := int(f.Fd())
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err

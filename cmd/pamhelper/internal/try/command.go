@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -137,6 +138,9 @@ func newPlan(args []string, user string, o options) (*plan, error) {
 		}
 		p.login.Variables = append(p.login.Variables, ipc.Variable{Name: name, Value: value})
 	}
+	if o.timeout < 0 {
+		return nil, fmt.Errorf("--timeout %s is negative", o.timeout)
+	}
 	if _, err := libpam.ParseFlags(strings.Join(o.flags, ",")); len(o.flags) > 0 && err != nil {
 		return nil, err
 	}
@@ -144,9 +148,13 @@ func newPlan(args []string, user string, o options) (*plan, error) {
 		return p, nil
 	}
 	info, err := os.Stat(o.confdir)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is not a directory", o.confdir)
+	if err != nil {
+		return nil, err
 	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", o.confdir)
+	}
+	p.confdir, err = filepath.Abs(o.confdir) // the worker has another working directory
 	return p, err
 }
 
@@ -164,9 +172,10 @@ func (p *plan) workerArgs() []string {
 
 // run takes the steps and shows them.
 func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer) error {
-	var show display = &plain{out: stdout}
+	out := &shownTo{Writer: stdout}
+	var show display = &plain{out: out}
 	if p.json {
-		show = newJSON(stdout)
+		show = newJSON(out)
 	}
 	answers, err := newAnswers(p.answers, stdin)
 	if err != nil {
@@ -189,7 +198,11 @@ func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer
 		return ExitError{ExitHelper}
 	}
 	defer client.Close()
-	return exitOf(p.drive(ctx, client, show), show)
+	err = exitOf(p.drive(ctx, client, show), show)
+	if out.err != nil {
+		return out.err // a result that nobody could read is none
+	}
+	return err
 }
 
 // drive runs the steps until one does not succeed, and always ends the login.
@@ -257,6 +270,9 @@ func exitOf(err error, show display) error {
 		}
 		if refused.Cause != nil {
 			show.failed(refused.Cause)
+		}
+		if errors.Is(refused.Cause, errUnusable) {
+			return ExitError{ExitUsage}
 		}
 		return ExitError{ExitRefused}
 	case errors.As(err, &policy):

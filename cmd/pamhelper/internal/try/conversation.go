@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/ipc/terminal"
 )
@@ -35,6 +37,10 @@ func (c *conversation) Info(text []byte) { c.show.message("info", text) }
 
 func (c *conversation) Error(text []byte) { c.show.message("error", text) }
 
+// errUnusable is an answer that could not be had for a reason of the command
+// line's.
+var errUnusable = errors.New("cannot answer the prompt")
+
 // answers gives an answer for each prompt.
 type answers interface {
 	// next calls ask when an answer can be given.
@@ -51,9 +57,14 @@ func newAnswers(name string, stdin *os.File) (answers, error) {
 	case "-":
 		return &lines{file: stdin}, nil
 	}
-	f, err := os.Open(name)
+	// Without waiting for a writer, where it is a fifo.
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s is a directory, not a file of answers", name)
 	}
 	return &lines{file: f}, nil
 }
@@ -68,26 +79,33 @@ type lines struct {
 
 func (l *lines) Close() error { return l.file.Close() }
 
-func (l *lines) next(_ context.Context, _ bool, ask func()) ([]byte, error) {
+func (l *lines) next(ctx context.Context, _ bool, ask func()) ([]byte, error) {
 	ask()
 	// One byte at a time and never grown: the line is the only copy.
 	line := make([]byte, 0, maxLine+1)
 	for len(line) <= maxLine {
-		n, err := l.file.Read(line[len(line) : len(line)+1])
-		switch line = line[:len(line)+n]; {
-		case n > 0 && line[len(line)-1] == '\n':
-			return line[:len(line)-1], nil
-		case errors.Is(err, io.EOF) && len(line) == 0:
-			return nil, errors.New("no answer left in the answers file")
-		case errors.Is(err, io.EOF):
-			return line, nil
+		if err := terminal.WaitReadable(ctx, l.file); err != nil {
+			clear(line)
+			return nil, err
+		}
+		n, err := unix.Read(int(l.file.Fd()), line[len(line):len(line)+1])
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+			continue
 		case err != nil:
 			clear(line)
-			return nil, fmt.Errorf("answers file: %w", err)
+			return nil, fmt.Errorf("%w: answers file: %w", errUnusable, err)
+		case n == 0 && len(line) == 0:
+			return nil, errors.New("no answer left in the answers file")
+		case n == 0:
+			return line, nil
+		}
+		if line = line[:len(line)+n]; line[len(line)-1] == '\n' {
+			return line[:len(line)-1], nil
 		}
 	}
 	clear(line)
-	return nil, fmt.Errorf("answers file: a line of more than %d bytes", maxLine)
+	return nil, fmt.Errorf("%w: answers file: a line of more than %d bytes", errUnusable, maxLine)
 }
 
 // typed asks the person.
@@ -98,7 +116,7 @@ func (t typed) Close() error { return nil }
 func (t typed) next(ctx context.Context, echo bool, ask func()) ([]byte, error) {
 	answer, err := terminal.ReadLine(ctx, t.tty, echo, ask)
 	if errors.Is(err, terminal.ErrNoTerminal) {
-		return nil, fmt.Errorf("%w; use --answers FILE (- is standard input)", err)
+		return nil, fmt.Errorf("%w: %w; use --answers FILE (- is standard input)", errUnusable, err)
 	}
 	return answer, err
 }

@@ -20,6 +20,20 @@ type display interface {
 	failed(error)
 }
 
+// shownTo is a writer that keeps its first error.
+type shownTo struct {
+	io.Writer
+	err error
+}
+
+func (s *shownTo) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
 // plain is the display for a person. What modules say is made harmless.
 type plain struct{ out io.Writer }
 

@@ -3,7 +3,6 @@ package worker
 import (
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -16,10 +15,6 @@ func (w *worker) hello(req *pb.Request) (outcome, error) {
 	if h.GetVersion() != ipc.Version {
 		return refused, &fault{kind: pb.Fault_VERSION,
 			text: fmt.Sprintf("the agent speaks version %d, this helper version %d", h.GetVersion(), ipc.Version)}
-	}
-	long := func(name string) bool { return len(name) > 64 }
-	if len(h.GetFeatures()) > 32 || slices.ContainsFunc(h.GetFeatures(), long) {
-		return refused, violation("more than 32 features, or a name of more than 64 bytes")
 	}
 	welcome := &pb.Welcome{Version: ipc.Version, Libpam: libpam.Library(), Limits: &pb.Limits{
 		MaxFrame:        ipc.MaxFrame,
@@ -42,6 +37,7 @@ func (w *worker) hello(req *pb.Request) (outcome, error) {
 func (w *worker) begin(req *pb.Request) (outcome, error) {
 	b := req.GetBegin()
 	w.service, w.user = b.GetService(), string(b.GetUser())
+	w.title.Store(fmt.Sprintf("login of %s through %s", quoted(b.GetUser()), quoted([]byte(b.GetService()))))
 	if err := w.check(b); err != nil {
 		return refused, err
 	}
@@ -70,11 +66,8 @@ func (w *worker) begin(req *pb.Request) (outcome, error) {
 	})
 }
 
-// check holds a Begin to what PAM can take and the policy allows.
+// check holds a Begin to what the policy allows.
 func (w *worker) check(b *pb.Begin) error {
-	if err := wellFormed(b); err != nil {
-		return err
-	}
 	if w.debug != nil {
 		return nil
 	}
@@ -92,12 +85,16 @@ func (w *worker) check(b *pb.Begin) error {
 func (w *worker) authenticate(*pb.Request) (outcome, error) {
 	return w.step(pb.Step_AUTHENTICATE, libpam.DisallowNullAuthtok, func(flags libpam.Flags) libpam.Status {
 		status := w.tx.Authenticate(flags)
-		if w.denied {
-			// Whatever the stack said about a wrong answer: one code for all.
-			w.tx.Overrule(libpam.AuthErr)
-			return libpam.AuthErr
+		if w.debug != nil || status == libpam.Success && !w.denied {
+			return status
 		}
-		return status
+		// One code for everybody: another one would tell who exists, and who
+		// may log in. The log has the stack's own.
+		if w.denied {
+			w.tx.Overrule(libpam.AuthErr)
+		}
+		w.log.Printf("%s: authenticate: %s (%d)", w.name(), status.Text(), status)
+		return libpam.AuthErr
 	})
 }
 

@@ -138,3 +138,35 @@ func TestDeniedUserIsNeverLetIn(t *testing.T) {
 		t.Errorf("run %v, want authenticate alone", login.fake.taken)
 	}
 }
+
+func TestNoCodeOfAuthenticateTellsWhoExists(t *testing.T) {
+	for _, denied := range []bool{true, false} {
+		for _, status := range []libpam.Status{3, 6, 10, 11, 13, convErr, 20} {
+			login := newFakeLogin(t, nil)
+			login.denies = func(string) (bool, error) { return denied, nil }
+			login.fake.codes = map[pb.Step]libpam.Status{pb.Step_AUTHENTICATE: status}
+			events, _ := login.drive(t, hello, begin, authenticate, end)
+			result := events[2].GetResult()
+			if result.GetCode() != pb.PamCode_PAM_AUTH_ERR || result.GetText() != libpam.AuthErr.Text() {
+				t.Errorf("denied %v, stack's code %d: got %v %q, want PAM_AUTH_ERR", denied, status, result.GetCode(), result.GetText())
+			}
+		}
+	}
+}
+
+func TestWhatWaitsIsBoundedOnArrival(t *testing.T) {
+	many := &pb.Begin{Service: "sshd", User: []byte("nobody"), Rhost: "192.0.2.7"}
+	for range maxVariables + 1 {
+		many.Variables = append(many.Variables, &pb.Variable{Name: []byte("A")})
+	}
+	features := &pb.Hello{Version: 1, Features: make([]string, 33)}
+	for _, req := range []*pb.Request{
+		{Body: &pb.Request_Begin{Begin: many}},
+		{Body: &pb.Request_Hello{Hello: features}},
+	} {
+		login := newFakeLogin(t, nil)
+		if err := login.route(req); err == nil || len(login.queue) != 0 {
+			t.Errorf("%s too large: error %v, %d wait; want it refused", kindOf(req), err, len(login.queue))
+		}
+	}
+}

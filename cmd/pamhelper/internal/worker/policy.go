@@ -73,6 +73,15 @@ func (p policy) admit(b *pb.Begin) error {
 	return nil
 }
 
+// bounded says what is too much in a Hello.
+func bounded(h *pb.Hello) error {
+	long := func(name string) bool { return len(name) > 64 }
+	if len(h.GetFeatures()) > 32 || slices.ContainsFunc(h.GetFeatures(), long) {
+		return violation("more than 32 features, or a name of more than 64 bytes")
+	}
+	return nil
+}
+
 // wellFormed says what in a Begin cannot be given to PAM at all, whatever the
 // policy: also a debugging worker holds to it.
 func wellFormed(b *pb.Begin) error {

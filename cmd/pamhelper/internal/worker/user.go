@@ -10,7 +10,7 @@ import (
 )
 
 // deniedUser reports whether a user may not log in through this helper: the
-// unknown one and root, by whatever name. An error is a lookup that failed,
+// unknown one, root by whatever name, and who has its group as the first. An error is a lookup that failed,
 // which denies nobody but those known by name.
 func deniedUser(name string) (bool, error) {
 	if name == "root" {
@@ -24,7 +24,7 @@ func deniedUser(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return u.Uid == "0", nil
+	return u.Uid == "0" || u.Gid == "0", nil
 }
 
 // setGroups gives the process the user's groups, which pam_setcred's modules
@@ -41,7 +41,7 @@ func setGroups(name string, strict bool) error {
 		return refuse("user %q cannot be looked up: %v", name, err)
 	}
 	if strict && (u.Uid == "0" || u.Gid == "0") {
-		return refuse("user %q has uid %s and gid %s; root and its group do not log in here", name, u.Uid, u.Gid)
+		return refuse("user %q is root or in its group by now; they do not log in here", name)
 	}
 	ids, err := u.GroupIds()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,10 +54,11 @@ type worker struct {
 	sending sync.Mutex
 	hung    bool // the agent was told that a module hangs: no event after that
 	tx      transaction
-	service string // as bound by Begin
-	user    string // as bound by Begin
-	crashFD int    // where the signal handler writes
-	denied  bool   // may not log in, and must not learn that
+	service string       // as bound by Begin
+	user    string       // as bound by Begin
+	title   atomic.Value // both, for the log
+	crashFD int          // where the signal handler writes
+	denied  bool         // may not log in, and must not learn that
 }
 
 // transaction is what the worker needs of libpam.Transaction.
@@ -165,7 +167,10 @@ func (w *worker) serve() error {
 
 // name is the login in a line of the log.
 func (w *worker) name() string {
-	return fmt.Sprintf("login of %s through %s", quoted([]byte(w.user)), quoted([]byte(w.service)))
+	if title, ok := w.title.Load().(string); ok {
+		return title
+	}
+	return "login that has not begun"
 }
 
 // steps serves requests until the login has ended or is stopped.
@@ -213,6 +218,15 @@ func (w *worker) route(req *pb.Request) error {
 		return w.conv.deliver(body.Answer.GetId(), body.Answer, hasUnknown(req.ProtoReflect()))
 	case *pb.Request_Cancel:
 		return w.conv.deliver(body.Cancel.GetId(), nil, hasUnknown(req.ProtoReflect()))
+	case *pb.Request_Hello:
+		if err := bounded(body.Hello); err != nil {
+			return err
+		}
+	case *pb.Request_Begin:
+		// Checked before it waits: what waits is kept in memory.
+		if err := wellFormed(body.Begin); err != nil {
+			return err
+		}
 	}
 	select {
 	case w.queue <- req:
