@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -100,9 +101,13 @@ static void on_exit_call(void)
 	tell_crash(0);
 }
 
-/* A child that a module forked runs no Go: it must not run Go's handlers. */
+/* A child that a module forked runs no Go: it must not run Go's handlers. It
+ * goes when this process does, however that ends; what a module made a daemon,
+ * by forking twice, stays. */
 static void in_child(void)
 {
+	if (getppid() == our_pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (int i = 1; i < SIGNALS; i++)
 		sigaction(i, &child_actions[i], NULL);
 	pthread_sigmask(SIG_SETMASK, have_child_mask ? &child_mask : &our_mask, NULL);

@@ -69,6 +69,18 @@ func TestModuleThatHangsIsNamedAndItsChildrenKilled(t *testing.T) {
 	}
 }
 
+func TestChildrenOfAWorkerThatDiesGoWithIt(t *testing.T) {
+	for _, mode := range []string{"segv", "exit", "quit"} {
+		s := newStacked(t, []string{"child"}, []string{mode, "in=account"}).dial(ipc.Options{})
+		if _, err := s.run(ipc.Authenticate, ipc.Account); !errors.Is(err, ipc.ErrHelperDied) {
+			t.Errorf("%s: the login ended with %v, want %v", mode, err, ipc.ErrHelperDied)
+		}
+		if pids := strings.Fields(s.read("pids")); len(pids) != 2 {
+			t.Errorf("%s: the module noted %d children, want 2", mode, len(pids))
+		}
+	}
+}
+
 func TestOutputOfAModuleIsCapped(t *testing.T) {
 	s := newStack(t, "print", "n=2097152").dial(ipc.Options{})
 	s.succeeds()
