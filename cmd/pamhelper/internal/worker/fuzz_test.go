@@ -2,9 +2,11 @@ package worker
 
 import (
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -12,14 +14,20 @@ import (
 // bytes to a whole worker over a fake transaction: it always comes to an end,
 // undoes what it began exactly once, and never takes a step out of order.
 func FuzzConnection(f *testing.F) {
-	f.Add([]byte{1, 2, 3, 4, 6, 7, 8, 9}, []byte(nil), false)
-	f.Add([]byte{1, 2, 3, 10, 4, 6, 7}, []byte{0, 0, 0, 0}, true)
-	f.Add([]byte{1, 2, 3, 11, 4, 4}, []byte{0xff, 0xff, 0xff, 0xff}, true)
-	f.Add([]byte{1, 1}, []byte{0, 0, 0, 3, 1, 2, 3}, false)
-	f.Fuzz(func(t *testing.T, sequence, raw []byte, prompts bool) {
+	f.Add([]byte{1, 2, 3, 4, 6, 7, 8, 9}, []byte(nil), false, false)
+	f.Add([]byte{1, 2, 3, 10, 4, 6, 7}, []byte{0, 0, 0, 0}, true, false)
+	f.Add([]byte{1, 2, 3, 11, 4, 4}, []byte{0xff, 0xff, 0xff, 0xff}, true, false)
+	f.Add([]byte{1, 1}, []byte{0, 0, 0, 3, 1, 2, 3}, false, false)
+	f.Add([]byte{1, 2, 3, 4, 6, 5, 6, 7, 8, 9}, []byte(nil), false, true)
+	f.Fuzz(func(t *testing.T, sequence, raw []byte, prompts, expires bool) {
 		l := newFakeLogin(t, nil)
 		l.denies = func(string) (bool, error) { return false, nil }
 		l.fake.prompts = prompts
+		order := []string{"authenticate", "account", "credentials", "open session", "close session"}
+		if expires {
+			l.fake.codes = map[pb.Step]libpam.Status{pb.Step_ACCOUNT: libpam.NewAuthtokReqd}
+			order = slices.Insert(order, 2, "change password")
+		}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -30,7 +38,6 @@ func FuzzConnection(f *testing.F) {
 		if began := l.fake.config.Conversation != nil; began && l.fake.undone != 1 || !began && l.fake.undone != 0 {
 			t.Fatalf("begun %v, undone %d times", began, l.fake.undone)
 		}
-		order := []string{"authenticate", "account", "credentials", "open session", "close session"}
 		for i, step := range l.fake.taken {
 			if step != order[i] {
 				t.Fatalf("run %v", l.fake.taken)
