@@ -1,8 +1,8 @@
 // Pamhelper is the root side of PAM logins.
 //
 // "pamhelper worker" is started by an agent, as root, one process for each
-// login, with the agent's socket on descriptor 3. It refuses to run
-// without that socket, and serves only what its policy allows.
+// login, with the agent's socket on descriptor 3. It refuses to run without
+// that socket, and serves only what its policy allows.
 //
 // "pamhelper try" is for a person, root or not: it runs a stack step by step
 // and shows what happens. It starts a worker of its own with the looser
@@ -66,8 +66,9 @@ func workerCommand() *cobra.Command {
 		Short: "Serve one login on descriptor 3 (started by an agent, not by a person)",
 		Long: `Serve one login over the stream socket on descriptor 3, then exit.
 
-An agent starts a worker for each login, as root. Without --debug
-the worker serves what the policy allows, in the order of its phase table.
+An agent starts a worker for each login, as root. Without --debug the worker
+serves what the policy allows, in the order of its phase table.
+
 Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
 was ended by the worker.`,
 		Args: cobra.NoArgs,

@@ -106,7 +106,9 @@ static void on_exit_call(void)
  * by forking twice, stays. */
 static void in_child(void)
 {
-	if (getppid() == our_pid)
+	/* The signal comes at the end of the forking thread: only the PAM thread's
+	 * is that of the process. */
+	if (getppid() == our_pid && pthread_equal(pthread_self(), pam_thread))
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (int i = 1; i < SIGNALS; i++)
 		sigaction(i, &child_actions[i], NULL);

@@ -51,6 +51,9 @@ func (t *plain) answered() { fmt.Fprintln(t.out) }
 
 func (t *plain) result(r ipc.Result) {
 	fmt.Fprintf(t.out, "%-16s %s (%d) %s, %s\n", r.Step, r.Code, int(r.Code), r.Text, r.Duration.Round(100*time.Microsecond))
+	if r.EnvironmentOmitted > 0 {
+		fmt.Fprintf(t.out, "    %d variables more than can be shown\n", r.EnvironmentOmitted)
+	}
 }
 
 func (t *plain) environment(variables []ipc.Variable) {
@@ -105,7 +108,8 @@ func (j *jsonLines) result(r ipc.Result) {
 		Text     string `json:"text"`
 		User     string `json:"user"`
 		Duration int64  `json:"duration_us"`
-	}{"result", r.Step.String(), r.Code.String(), int(r.Code), r.Text, r.User, r.Duration.Microseconds()})
+		Omitted  int    `json:"environment_omitted,omitempty"`
+	}{"result", r.Step.String(), r.Code.String(), int(r.Code), r.Text, r.User, r.Duration.Microseconds(), r.EnvironmentOmitted})
 }
 
 func (j *jsonLines) environment(variables []ipc.Variable) {

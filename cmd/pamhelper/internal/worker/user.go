@@ -10,8 +10,8 @@ import (
 )
 
 // deniedUser reports whether a user may not log in through this helper: the
-// unknown one, root by whatever name, and who has its group as the first. An error is a lookup that failed,
-// which denies nobody but those known by name.
+// unknown one, root by whatever name, and who has its group as the primary one.
+// An error is a lookup that failed, which denies nobody but root by name.
 func deniedUser(name string) (bool, error) {
 	if name == "root" {
 		return true, nil
