@@ -297,6 +297,89 @@ func (PamCode) EnumDescriptor() ([]byte, []int) {
 	return file_proto_pamhelper_proto_rawDescGZIP(), []int{2}
 }
 
+// Those of RFC 4254, section 6.10, with Linux's numbers.
+type Signal_Number int32
+
+const (
+	Signal_NUMBER_UNSPECIFIED Signal_Number = 0
+	Signal_HUP                Signal_Number = 1
+	Signal_INT                Signal_Number = 2
+	Signal_QUIT               Signal_Number = 3
+	Signal_ILL                Signal_Number = 4
+	Signal_ABRT               Signal_Number = 6
+	Signal_FPE                Signal_Number = 8
+	Signal_KILL               Signal_Number = 9
+	Signal_USR1               Signal_Number = 10
+	Signal_SEGV               Signal_Number = 11
+	Signal_USR2               Signal_Number = 12
+	Signal_PIPE               Signal_Number = 13
+	Signal_ALRM               Signal_Number = 14
+	Signal_TERM               Signal_Number = 15
+)
+
+// Enum value maps for Signal_Number.
+var (
+	Signal_Number_name = map[int32]string{
+		0:  "NUMBER_UNSPECIFIED",
+		1:  "HUP",
+		2:  "INT",
+		3:  "QUIT",
+		4:  "ILL",
+		6:  "ABRT",
+		8:  "FPE",
+		9:  "KILL",
+		10: "USR1",
+		11: "SEGV",
+		12: "USR2",
+		13: "PIPE",
+		14: "ALRM",
+		15: "TERM",
+	}
+	Signal_Number_value = map[string]int32{
+		"NUMBER_UNSPECIFIED": 0,
+		"HUP":                1,
+		"INT":                2,
+		"QUIT":               3,
+		"ILL":                4,
+		"ABRT":               6,
+		"FPE":                8,
+		"KILL":               9,
+		"USR1":               10,
+		"SEGV":               11,
+		"USR2":               12,
+		"PIPE":               13,
+		"ALRM":               14,
+		"TERM":               15,
+	}
+)
+
+func (x Signal_Number) Enum() *Signal_Number {
+	p := new(Signal_Number)
+	*p = x
+	return p
+}
+
+func (x Signal_Number) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Signal_Number) Descriptor() protoreflect.EnumDescriptor {
+	return file_proto_pamhelper_proto_enumTypes[3].Descriptor()
+}
+
+func (Signal_Number) Type() protoreflect.EnumType {
+	return &file_proto_pamhelper_proto_enumTypes[3]
+}
+
+func (x Signal_Number) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Signal_Number.Descriptor instead.
+func (Signal_Number) EnumDescriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{14, 0}
+}
+
 type Fault_Kind int32
 
 const (
@@ -352,11 +435,11 @@ func (x Fault_Kind) String() string {
 }
 
 func (Fault_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_proto_pamhelper_proto_enumTypes[3].Descriptor()
+	return file_proto_pamhelper_proto_enumTypes[4].Descriptor()
 }
 
 func (Fault_Kind) Type() protoreflect.EnumType {
-	return &file_proto_pamhelper_proto_enumTypes[3]
+	return &file_proto_pamhelper_proto_enumTypes[4]
 }
 
 func (x Fault_Kind) Number() protoreflect.EnumNumber {
@@ -365,7 +448,7 @@ func (x Fault_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fault_Kind.Descriptor instead.
 func (Fault_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{20, 0}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{27, 0}
 }
 
 // Request is one frame from the agent to the worker. Exactly one body is set;
@@ -382,6 +465,8 @@ type Request struct {
 	//	*Request_ChangePassword
 	//	*Request_Credentials
 	//	*Request_OpenSession
+	//	*Request_Start
+	//	*Request_Signal
 	//	*Request_CloseSession
 	//	*Request_End
 	//	*Request_Answer
@@ -491,6 +576,24 @@ func (x *Request) GetOpenSession() *OpenSession {
 	return nil
 }
 
+func (x *Request) GetStart() *Start {
+	if x != nil {
+		if x, ok := x.Body.(*Request_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSignal() *Signal {
+	if x != nil {
+		if x, ok := x.Body.(*Request_Signal); ok {
+			return x.Signal
+		}
+	}
+	return nil
+}
+
 func (x *Request) GetCloseSession() *CloseSession {
 	if x != nil {
 		if x, ok := x.Body.(*Request_CloseSession); ok {
@@ -559,6 +662,14 @@ type Request_OpenSession struct {
 	OpenSession *OpenSession `protobuf:"bytes,7,opt,name=open_session,json=openSession,proto3,oneof"`
 }
 
+type Request_Start struct {
+	Start *Start `protobuf:"bytes,8,opt,name=start,proto3,oneof"`
+}
+
+type Request_Signal struct {
+	Signal *Signal `protobuf:"bytes,9,opt,name=signal,proto3,oneof"`
+}
+
 type Request_CloseSession struct {
 	CloseSession *CloseSession `protobuf:"bytes,10,opt,name=close_session,json=closeSession,proto3,oneof"`
 }
@@ -589,6 +700,10 @@ func (*Request_Credentials) isRequest_Body() {}
 
 func (*Request_OpenSession) isRequest_Body() {}
 
+func (*Request_Start) isRequest_Body() {}
+
+func (*Request_Signal) isRequest_Body() {}
+
 func (*Request_CloseSession) isRequest_Body() {}
 
 func (*Request_End) isRequest_Body() {}
@@ -608,6 +723,8 @@ type Event struct {
 	//	*Event_Result
 	//	*Event_Fault
 	//	*Event_Crash
+	//	*Event_Started
+	//	*Event_Exited
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -704,6 +821,24 @@ func (x *Event) GetCrash() *Crash {
 	return nil
 }
 
+func (x *Event) GetStarted() *Started {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Started); ok {
+			return x.Started
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetExited() *Exited {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Exited); ok {
+			return x.Exited
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -732,6 +867,14 @@ type Event_Crash struct {
 	Crash *Crash `protobuf:"bytes,6,opt,name=crash,proto3,oneof"`
 }
 
+type Event_Started struct {
+	Started *Started `protobuf:"bytes,7,opt,name=started,proto3,oneof"`
+}
+
+type Event_Exited struct {
+	Exited *Exited `protobuf:"bytes,8,opt,name=exited,proto3,oneof"`
+}
+
 func (*Event_Welcome) isEvent_Body() {}
 
 func (*Event_Message) isEvent_Body() {}
@@ -744,13 +887,17 @@ func (*Event_Fault) isEvent_Body() {}
 
 func (*Event_Crash) isEvent_Body() {}
 
+func (*Event_Started) isEvent_Body() {}
+
+func (*Event_Exited) isEvent_Body() {}
+
 // Hello opens the conversation. It is the first request and comes once.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The protocol version the agent speaks. This schema is version 1.
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Names of optional abilities the agent wants to use, at most 32 names of at
-	// most 64 bytes. Known: "binary_prompt".
+	// most 64 bytes. Known: "binary_prompt", "processes".
 	Features      []string `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -888,8 +1035,10 @@ type Limits struct {
 	PromptTimeoutMs uint32 `protobuf:"varint,5,opt,name=prompt_timeout_ms,json=promptTimeoutMs,proto3" json:"prompt_timeout_ms,omitempty"`
 	// Closing the session and ending the login, in milliseconds.
 	CloseTimeoutMs uint32 `protobuf:"varint,6,opt,name=close_timeout_ms,json=closeTimeoutMs,proto3" json:"close_timeout_ms,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Most processes of a login that run at once.
+	MaxProcesses  uint32 `protobuf:"varint,7,opt,name=max_processes,json=maxProcesses,proto3" json:"max_processes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
@@ -960,6 +1109,13 @@ func (x *Limits) GetPromptTimeoutMs() uint32 {
 func (x *Limits) GetCloseTimeoutMs() uint32 {
 	if x != nil {
 		return x.CloseTimeoutMs
+	}
+	return 0
+}
+
+func (x *Limits) GetMaxProcesses() uint32 {
+	if x != nil {
+		return x.MaxProcesses
 	}
 	return 0
 }
@@ -1319,7 +1475,224 @@ func (*OpenSession) Descriptor() ([]byte, []int) {
 	return file_proto_pamhelper_proto_rawDescGZIP(), []int{11}
 }
 
-// CloseSession calls pam_close_session. End does it where it was left out.
+// Start starts a process of the user in the open session, as the user. It is
+// answered with one Started. Only where both sides declared "processes".
+type Start struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the user's shell is given behind -c: at most 131071 bytes, without NUL.
+	// Empty: the login shell.
+	Command []byte `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	// Variables the client asked for: at most 256, 64 KiB together. Those that the
+	// policy does not admit are left out, and counted in Process.
+	Variables []*Variable `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"`
+	// Set: the process gets a terminal of its own, and Started carries its master
+	// side. Not set: it gets the descriptors that come with this frame.
+	Terminal *Terminal `protobuf:"bytes,3,opt,name=terminal,proto3" json:"terminal,omitempty"`
+	// How many descriptors come with this frame: 3 without a terminal (standard
+	// input, output and error, in this order), 0 with one.
+	Descriptors   uint32 `protobuf:"varint,4,opt,name=descriptors,proto3" json:"descriptors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Start) Reset() {
+	*x = Start{}
+	mi := &file_proto_pamhelper_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Start) ProtoMessage() {}
+
+func (x *Start) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Start.ProtoReflect.Descriptor instead.
+func (*Start) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Start) GetCommand() []byte {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *Start) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *Start) GetTerminal() *Terminal {
+	if x != nil {
+		return x.Terminal
+	}
+	return nil
+}
+
+func (x *Start) GetDescriptors() uint32 {
+	if x != nil {
+		return x.Descriptors
+	}
+	return 0
+}
+
+// Terminal is what a new terminal starts with. Later sizes are set by the agent
+// on the master side (TIOCSWINSZ).
+type Terminal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// TERM: at most 64 bytes of [A-Za-z0-9._+-]. Empty: not set.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The window, in characters and in pixels, 0 to 65535; 0: unknown.
+	Columns       uint32 `protobuf:"varint,2,opt,name=columns,proto3" json:"columns,omitempty"`
+	Rows          uint32 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	WidthPx       uint32 `protobuf:"varint,4,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	HeightPx      uint32 `protobuf:"varint,5,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Terminal) Reset() {
+	*x = Terminal{}
+	mi := &file_proto_pamhelper_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Terminal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Terminal) ProtoMessage() {}
+
+func (x *Terminal) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Terminal.ProtoReflect.Descriptor instead.
+func (*Terminal) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Terminal) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Terminal) GetColumns() uint32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *Terminal) GetRows() uint32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Terminal) GetWidthPx() uint32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
+func (x *Terminal) GetHeightPx() uint32 {
+	if x != nil {
+		return x.HeightPx
+	}
+	return 0
+}
+
+// Signal sends a signal to the process group of one process, with the user's
+// own rights. It has no answer: a process that has ended gets nothing, and what
+// the user may not signal is only logged. Only where both sides declared
+// "processes".
+type Signal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process's number in this login. One that was never given out is a
+	// protocol violation.
+	Process       uint32        `protobuf:"varint,1,opt,name=process,proto3" json:"process,omitempty"`
+	Number        Signal_Number `protobuf:"varint,2,opt,name=number,proto3,enum=pamhelper.v1.Signal_Number" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signal) Reset() {
+	*x = Signal{}
+	mi := &file_proto_pamhelper_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signal) ProtoMessage() {}
+
+func (x *Signal) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signal.ProtoReflect.Descriptor instead.
+func (*Signal) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Signal) GetProcess() uint32 {
+	if x != nil {
+		return x.Process
+	}
+	return 0
+}
+
+func (x *Signal) GetNumber() Signal_Number {
+	if x != nil {
+		return x.Number
+	}
+	return Signal_NUMBER_UNSPECIFIED
+}
+
+// CloseSession ends the processes of the login and calls pam_close_session. End
+// does it where it was left out.
 type CloseSession struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1328,7 +1701,7 @@ type CloseSession struct {
 
 func (x *CloseSession) Reset() {
 	*x = CloseSession{}
-	mi := &file_proto_pamhelper_proto_msgTypes[12]
+	mi := &file_proto_pamhelper_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1713,7 @@ func (x *CloseSession) String() string {
 func (*CloseSession) ProtoMessage() {}
 
 func (x *CloseSession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[12]
+	mi := &file_proto_pamhelper_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,10 +1726,10 @@ func (x *CloseSession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseSession.ProtoReflect.Descriptor instead.
 func (*CloseSession) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{12}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{15}
 }
 
-// End undoes what is open (close session, delete credentials, pam_end). Its
+// End undoes what is open (processes, session, credentials, pam_end). Its
 // Result is the last event; then the worker exits.
 type End struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1366,7 +1739,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_proto_pamhelper_proto_msgTypes[13]
+	mi := &file_proto_pamhelper_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1751,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[13]
+	mi := &file_proto_pamhelper_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1764,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{13}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{16}
 }
 
 // Answer answers the prompt with the same id. It overtakes queued steps.
@@ -1412,7 +1785,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_proto_pamhelper_proto_msgTypes[14]
+	mi := &file_proto_pamhelper_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1797,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[14]
+	mi := &file_proto_pamhelper_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1810,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{14}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Answer) GetId() uint64 {
@@ -1472,7 +1845,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_proto_pamhelper_proto_msgTypes[15]
+	mi := &file_proto_pamhelper_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1857,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[15]
+	mi := &file_proto_pamhelper_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1870,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{15}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Cancel) GetId() uint64 {
@@ -1522,7 +1895,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_proto_pamhelper_proto_msgTypes[16]
+	mi := &file_proto_pamhelper_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1907,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[16]
+	mi := &file_proto_pamhelper_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1920,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{16}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Message) GetStyle() Style {
@@ -1592,7 +1965,7 @@ type Prompt struct {
 
 func (x *Prompt) Reset() {
 	*x = Prompt{}
-	mi := &file_proto_pamhelper_proto_msgTypes[17]
+	mi := &file_proto_pamhelper_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1977,7 @@ func (x *Prompt) String() string {
 func (*Prompt) ProtoMessage() {}
 
 func (x *Prompt) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[17]
+	mi := &file_proto_pamhelper_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1990,7 @@ func (x *Prompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prompt.ProtoReflect.Descriptor instead.
 func (*Prompt) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{17}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Prompt) GetId() uint64 {
@@ -1691,7 +2064,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_proto_pamhelper_proto_msgTypes[18]
+	mi := &file_proto_pamhelper_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2076,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[18]
+	mi := &file_proto_pamhelper_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2089,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{18}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Result) GetStep() Step {
@@ -1813,7 +2186,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_proto_pamhelper_proto_msgTypes[19]
+	mi := &file_proto_pamhelper_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1825,7 +2198,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[19]
+	mi := &file_proto_pamhelper_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1838,8 +2211,377 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{19}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{22}
 }
+
+// Started answers Start. Exactly one outcome is set.
+type Started struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*Started_Process
+	//	*Started_NotStarted
+	//	*Started_Skipped
+	Outcome isStarted_Outcome `protobuf_oneof:"outcome"`
+	// How many descriptors come with this frame: 1 where a terminal was made, its
+	// master side, which is the agent's from here on. Otherwise 0.
+	Descriptors   uint32 `protobuf:"varint,4,opt,name=descriptors,proto3" json:"descriptors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Started) Reset() {
+	*x = Started{}
+	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Started) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Started) ProtoMessage() {}
+
+func (x *Started) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Started.ProtoReflect.Descriptor instead.
+func (*Started) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Started) GetOutcome() isStarted_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *Started) GetProcess() *Process {
+	if x != nil {
+		if x, ok := x.Outcome.(*Started_Process); ok {
+			return x.Process
+		}
+	}
+	return nil
+}
+
+func (x *Started) GetNotStarted() *NotStarted {
+	if x != nil {
+		if x, ok := x.Outcome.(*Started_NotStarted); ok {
+			return x.NotStarted
+		}
+	}
+	return nil
+}
+
+func (x *Started) GetSkipped() *Skipped {
+	if x != nil {
+		if x, ok := x.Outcome.(*Started_Skipped); ok {
+			return x.Skipped
+		}
+	}
+	return nil
+}
+
+func (x *Started) GetDescriptors() uint32 {
+	if x != nil {
+		return x.Descriptors
+	}
+	return 0
+}
+
+type isStarted_Outcome interface {
+	isStarted_Outcome()
+}
+
+type Started_Process struct {
+	Process *Process `protobuf:"bytes,1,opt,name=process,proto3,oneof"`
+}
+
+type Started_NotStarted struct {
+	NotStarted *NotStarted `protobuf:"bytes,2,opt,name=not_started,json=notStarted,proto3,oneof"`
+}
+
+type Started_Skipped struct {
+	// As in Result.
+	Skipped *Skipped `protobuf:"bytes,3,opt,name=skipped,proto3,oneof"`
+}
+
+func (*Started_Process) isStarted_Outcome() {}
+
+func (*Started_NotStarted) isStarted_Outcome() {}
+
+func (*Started_Skipped) isStarted_Outcome() {}
+
+// Process is a process of the user. It has ended when its Exited comes.
+type Process struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 for the first one of a login, then counting up.
+	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its process id, as the worker sees it: for people to read.
+	Pid uint32 `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
+	// Its terminal, such as "/dev/pts/3". Empty: none.
+	Terminal string `protobuf:"bytes,3,opt,name=terminal,proto3" json:"terminal,omitempty"`
+	// Variables of Start that the policy did not admit.
+	VariablesOmitted uint32 `protobuf:"varint,4,opt,name=variables_omitted,json=variablesOmitted,proto3" json:"variables_omitted,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Process) Reset() {
+	*x = Process{}
+	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Process) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Process) ProtoMessage() {}
+
+func (x *Process) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Process.ProtoReflect.Descriptor instead.
+func (*Process) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Process) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Process) GetPid() uint32 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *Process) GetTerminal() string {
+	if x != nil {
+		return x.Terminal
+	}
+	return ""
+}
+
+func (x *Process) GetVariablesOmitted() uint32 {
+	if x != nil {
+		return x.VariablesOmitted
+	}
+	return 0
+}
+
+// NotStarted is a process that could not be started. The session goes on.
+type NotStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What could not be done and why, in English.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Linux's error number; 0 where the worker itself refused.
+	Errno         uint32 `protobuf:"varint,2,opt,name=errno,proto3" json:"errno,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotStarted) Reset() {
+	*x = NotStarted{}
+	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotStarted) ProtoMessage() {}
+
+func (x *NotStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
+func (*NotStarted) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *NotStarted) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *NotStarted) GetErrno() uint32 {
+	if x != nil {
+		return x.Errno
+	}
+	return 0
+}
+
+// Exited says that a process has ended. What it left running is not waited for.
+type Exited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process's number in this login.
+	Process uint32 `protobuf:"varint,1,opt,name=process,proto3" json:"process,omitempty"`
+	// Exactly one is set.
+	//
+	// Types that are valid to be assigned to How:
+	//
+	//	*Exited_Status
+	//	*Exited_Signal
+	How isExited_How `protobuf_oneof:"how"`
+	// It left a core dump.
+	CoreDumped bool `protobuf:"varint,4,opt,name=core_dumped,json=coreDumped,proto3" json:"core_dumped,omitempty"`
+	// CPU time of it and of its children that it waited for, in microseconds.
+	UserTimeUs   uint64 `protobuf:"varint,5,opt,name=user_time_us,json=userTimeUs,proto3" json:"user_time_us,omitempty"`
+	SystemTimeUs uint64 `protobuf:"varint,6,opt,name=system_time_us,json=systemTimeUs,proto3" json:"system_time_us,omitempty"`
+	// Its largest resident set, in KiB.
+	MaxRssKib     uint64 `protobuf:"varint,7,opt,name=max_rss_kib,json=maxRssKib,proto3" json:"max_rss_kib,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exited) Reset() {
+	*x = Exited{}
+	mi := &file_proto_pamhelper_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exited) ProtoMessage() {}
+
+func (x *Exited) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exited.ProtoReflect.Descriptor instead.
+func (*Exited) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Exited) GetProcess() uint32 {
+	if x != nil {
+		return x.Process
+	}
+	return 0
+}
+
+func (x *Exited) GetHow() isExited_How {
+	if x != nil {
+		return x.How
+	}
+	return nil
+}
+
+func (x *Exited) GetStatus() uint32 {
+	if x != nil {
+		if x, ok := x.How.(*Exited_Status); ok {
+			return x.Status
+		}
+	}
+	return 0
+}
+
+func (x *Exited) GetSignal() uint32 {
+	if x != nil {
+		if x, ok := x.How.(*Exited_Signal); ok {
+			return x.Signal
+		}
+	}
+	return 0
+}
+
+func (x *Exited) GetCoreDumped() bool {
+	if x != nil {
+		return x.CoreDumped
+	}
+	return false
+}
+
+func (x *Exited) GetUserTimeUs() uint64 {
+	if x != nil {
+		return x.UserTimeUs
+	}
+	return 0
+}
+
+func (x *Exited) GetSystemTimeUs() uint64 {
+	if x != nil {
+		return x.SystemTimeUs
+	}
+	return 0
+}
+
+func (x *Exited) GetMaxRssKib() uint64 {
+	if x != nil {
+		return x.MaxRssKib
+	}
+	return 0
+}
+
+type isExited_How interface {
+	isExited_How()
+}
+
+type Exited_Status struct {
+	// Its exit status, 0 to 255.
+	Status uint32 `protobuf:"varint,2,opt,name=status,proto3,oneof"`
+}
+
+type Exited_Signal struct {
+	// The signal that ended it, Linux's number.
+	Signal uint32 `protobuf:"varint,3,opt,name=signal,proto3,oneof"`
+}
+
+func (*Exited_Status) isExited_How() {}
+
+func (*Exited_Signal) isExited_How() {}
 
 // Fault ends the login from the worker's side. It is the last event.
 type Fault struct {
@@ -1855,7 +2597,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_proto_pamhelper_proto_msgTypes[20]
+	mi := &file_proto_pamhelper_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +2609,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[20]
+	mi := &file_proto_pamhelper_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2622,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{20}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Fault) GetKind() Fault_Kind {
@@ -1918,7 +2660,7 @@ type Crash struct {
 
 func (x *Crash) Reset() {
 	*x = Crash{}
-	mi := &file_proto_pamhelper_proto_msgTypes[21]
+	mi := &file_proto_pamhelper_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2672,7 @@ func (x *Crash) String() string {
 func (*Crash) ProtoMessage() {}
 
 func (x *Crash) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[21]
+	mi := &file_proto_pamhelper_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2685,7 @@ func (x *Crash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Crash.ProtoReflect.Descriptor instead.
 func (*Crash) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{21}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Crash) GetSignal() uint32 {
@@ -1964,7 +2706,7 @@ var File_proto_pamhelper_proto protoreflect.FileDescriptor
 
 const file_proto_pamhelper_proto_rawDesc = "" +
 	"\n" +
-	"\x15proto/pamhelper.proto\x12\fpamhelper.v1\"\x9b\x05\n" +
+	"\x15proto/pamhelper.proto\x12\fpamhelper.v1\"\xcf\x05\n" +
 	"\aRequest\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.pamhelper.v1.HelloH\x00R\x05hello\x12+\n" +
 	"\x05begin\x18\x02 \x01(\v2\x13.pamhelper.v1.BeginH\x00R\x05begin\x12@\n" +
@@ -1972,22 +2714,25 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\aaccount\x18\x04 \x01(\v2\x15.pamhelper.v1.AccountH\x00R\aaccount\x12G\n" +
 	"\x0fchange_password\x18\x05 \x01(\v2\x1c.pamhelper.v1.ChangePasswordH\x00R\x0echangePassword\x12=\n" +
 	"\vcredentials\x18\x06 \x01(\v2\x19.pamhelper.v1.CredentialsH\x00R\vcredentials\x12>\n" +
-	"\fopen_session\x18\a \x01(\v2\x19.pamhelper.v1.OpenSessionH\x00R\vopenSession\x12A\n" +
+	"\fopen_session\x18\a \x01(\v2\x19.pamhelper.v1.OpenSessionH\x00R\vopenSession\x12+\n" +
+	"\x05start\x18\b \x01(\v2\x13.pamhelper.v1.StartH\x00R\x05start\x12.\n" +
+	"\x06signal\x18\t \x01(\v2\x14.pamhelper.v1.SignalH\x00R\x06signal\x12A\n" +
 	"\rclose_session\x18\n" +
 	" \x01(\v2\x1a.pamhelper.v1.CloseSessionH\x00R\fcloseSession\x12%\n" +
 	"\x03end\x18\v \x01(\v2\x11.pamhelper.v1.EndH\x00R\x03end\x12.\n" +
 	"\x06answer\x18\f \x01(\v2\x14.pamhelper.v1.AnswerH\x00R\x06answer\x12.\n" +
 	"\x06cancel\x18\r \x01(\v2\x14.pamhelper.v1.CancelH\x00R\x06cancelB\x06\n" +
-	"\x04bodyJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
-	"J\x04\b\x0e\x10\x0fR\x05startR\x06signalR\x06window\"\xcc\x02\n" +
+	"\x04body\"\x92\x03\n" +
 	"\x05Event\x121\n" +
 	"\awelcome\x18\x01 \x01(\v2\x15.pamhelper.v1.WelcomeH\x00R\awelcome\x121\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.pamhelper.v1.MessageH\x00R\amessage\x12.\n" +
 	"\x06prompt\x18\x03 \x01(\v2\x14.pamhelper.v1.PromptH\x00R\x06prompt\x12.\n" +
 	"\x06result\x18\x04 \x01(\v2\x14.pamhelper.v1.ResultH\x00R\x06result\x12+\n" +
 	"\x05fault\x18\x05 \x01(\v2\x13.pamhelper.v1.FaultH\x00R\x05fault\x12+\n" +
-	"\x05crash\x18\x06 \x01(\v2\x13.pamhelper.v1.CrashH\x00R\x05crashB\x06\n" +
-	"\x04bodyJ\x04\b\a\x10\bJ\x04\b\b\x10\tR\astartedR\x06exited\"=\n" +
+	"\x05crash\x18\x06 \x01(\v2\x13.pamhelper.v1.CrashH\x00R\x05crash\x121\n" +
+	"\astarted\x18\a \x01(\v2\x15.pamhelper.v1.StartedH\x00R\astarted\x12.\n" +
+	"\x06exited\x18\b \x01(\v2\x14.pamhelper.v1.ExitedH\x00R\x06exitedB\x06\n" +
+	"\x04body\"=\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x03(\tR\bfeatures\"\x85\x01\n" +
@@ -1995,7 +2740,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x03(\tR\bfeatures\x12,\n" +
 	"\x06limits\x18\x03 \x01(\v2\x14.pamhelper.v1.LimitsR\x06limits\x12\x16\n" +
-	"\x06libpam\x18\x04 \x01(\tR\x06libpam\"\xe3\x01\n" +
+	"\x06libpam\x18\x04 \x01(\tR\x06libpam\"\x88\x02\n" +
 	"\x06Limits\x12\x1b\n" +
 	"\tmax_frame\x18\x01 \x01(\rR\bmaxFrame\x12\x1d\n" +
 	"\n" +
@@ -2004,7 +2749,8 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"max_queued\x18\x03 \x01(\rR\tmaxQueued\x12(\n" +
 	"\x10login_timeout_ms\x18\x04 \x01(\rR\x0eloginTimeoutMs\x12*\n" +
 	"\x11prompt_timeout_ms\x18\x05 \x01(\rR\x0fpromptTimeoutMs\x12(\n" +
-	"\x10close_timeout_ms\x18\x06 \x01(\rR\x0ecloseTimeoutMs\"4\n" +
+	"\x10close_timeout_ms\x18\x06 \x01(\rR\x0ecloseTimeoutMs\x12#\n" +
+	"\rmax_processes\x18\a \x01(\rR\fmaxProcesses\"4\n" +
 	"\bVariable\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"\x97\x02\n" +
@@ -2021,7 +2767,37 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\aAccount\"\x10\n" +
 	"\x0eChangePassword\"\r\n" +
 	"\vCredentials\"\r\n" +
-	"\vOpenSession\"\x0e\n" +
+	"\vOpenSession\"\xad\x01\n" +
+	"\x05Start\x12\x18\n" +
+	"\acommand\x18\x01 \x01(\fR\acommand\x124\n" +
+	"\tvariables\x18\x02 \x03(\v2\x16.pamhelper.v1.VariableR\tvariables\x122\n" +
+	"\bterminal\x18\x03 \x01(\v2\x16.pamhelper.v1.TerminalR\bterminal\x12 \n" +
+	"\vdescriptors\x18\x04 \x01(\rR\vdescriptors\"\x84\x01\n" +
+	"\bTerminal\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
+	"\acolumns\x18\x02 \x01(\rR\acolumns\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\rR\x04rows\x12\x19\n" +
+	"\bwidth_px\x18\x04 \x01(\rR\awidthPx\x12\x1b\n" +
+	"\theight_px\x18\x05 \x01(\rR\bheightPx\"\xf8\x01\n" +
+	"\x06Signal\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\rR\aprocess\x123\n" +
+	"\x06number\x18\x02 \x01(\x0e2\x1b.pamhelper.v1.Signal.NumberR\x06number\"\x9e\x01\n" +
+	"\x06Number\x12\x16\n" +
+	"\x12NUMBER_UNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03HUP\x10\x01\x12\a\n" +
+	"\x03INT\x10\x02\x12\b\n" +
+	"\x04QUIT\x10\x03\x12\a\n" +
+	"\x03ILL\x10\x04\x12\b\n" +
+	"\x04ABRT\x10\x06\x12\a\n" +
+	"\x03FPE\x10\b\x12\b\n" +
+	"\x04KILL\x10\t\x12\b\n" +
+	"\x04USR1\x10\n" +
+	"\x12\b\n" +
+	"\x04SEGV\x10\v\x12\b\n" +
+	"\x04USR2\x10\f\x12\b\n" +
+	"\x04PIPE\x10\r\x12\b\n" +
+	"\x04ALRM\x10\x0e\x12\b\n" +
+	"\x04TERM\x10\x0f\"\x0e\n" +
 	"\fCloseSession\"\x05\n" +
 	"\x03End\"F\n" +
 	"\x06Answer\x12\x0e\n" +
@@ -2054,7 +2830,34 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"durationUsB\t\n" +
 	"\aoutcomeJ\x04\b\t\x10\n" +
 	"R\bdecision\"\t\n" +
-	"\aSkipped\"\xda\x01\n" +
+	"\aSkipped\"\xd9\x01\n" +
+	"\aStarted\x121\n" +
+	"\aprocess\x18\x01 \x01(\v2\x15.pamhelper.v1.ProcessH\x00R\aprocess\x12;\n" +
+	"\vnot_started\x18\x02 \x01(\v2\x18.pamhelper.v1.NotStartedH\x00R\n" +
+	"notStarted\x121\n" +
+	"\askipped\x18\x03 \x01(\v2\x15.pamhelper.v1.SkippedH\x00R\askipped\x12 \n" +
+	"\vdescriptors\x18\x04 \x01(\rR\vdescriptorsB\t\n" +
+	"\aoutcome\"|\n" +
+	"\aProcess\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x10\n" +
+	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1a\n" +
+	"\bterminal\x18\x03 \x01(\tR\bterminal\x12+\n" +
+	"\x11variables_omitted\x18\x04 \x01(\rR\x10variablesOmitted\"6\n" +
+	"\n" +
+	"NotStarted\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05errno\x18\x02 \x01(\rR\x05errno\"\xe6\x01\n" +
+	"\x06Exited\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\rR\aprocess\x12\x18\n" +
+	"\x06status\x18\x02 \x01(\rH\x00R\x06status\x12\x18\n" +
+	"\x06signal\x18\x03 \x01(\rH\x00R\x06signal\x12\x1f\n" +
+	"\vcore_dumped\x18\x04 \x01(\bR\n" +
+	"coreDumped\x12 \n" +
+	"\fuser_time_us\x18\x05 \x01(\x04R\n" +
+	"userTimeUs\x12$\n" +
+	"\x0esystem_time_us\x18\x06 \x01(\x04R\fsystemTimeUs\x12\x1e\n" +
+	"\vmax_rss_kib\x18\a \x01(\x04R\tmaxRssKibB\x05\n" +
+	"\x03how\"\xda\x01\n" +
 	"\x05Fault\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.pamhelper.v1.Fault.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
@@ -2137,68 +2940,86 @@ func file_proto_pamhelper_proto_rawDescGZIP() []byte {
 	return file_proto_pamhelper_proto_rawDescData
 }
 
-var file_proto_pamhelper_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_proto_pamhelper_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_proto_pamhelper_proto_goTypes = []any{
 	(Style)(0),             // 0: pamhelper.v1.Style
 	(Step)(0),              // 1: pamhelper.v1.Step
 	(PamCode)(0),           // 2: pamhelper.v1.PamCode
-	(Fault_Kind)(0),        // 3: pamhelper.v1.Fault.Kind
-	(*Request)(nil),        // 4: pamhelper.v1.Request
-	(*Event)(nil),          // 5: pamhelper.v1.Event
-	(*Hello)(nil),          // 6: pamhelper.v1.Hello
-	(*Welcome)(nil),        // 7: pamhelper.v1.Welcome
-	(*Limits)(nil),         // 8: pamhelper.v1.Limits
-	(*Variable)(nil),       // 9: pamhelper.v1.Variable
-	(*Begin)(nil),          // 10: pamhelper.v1.Begin
-	(*Authenticate)(nil),   // 11: pamhelper.v1.Authenticate
-	(*Account)(nil),        // 12: pamhelper.v1.Account
-	(*ChangePassword)(nil), // 13: pamhelper.v1.ChangePassword
-	(*Credentials)(nil),    // 14: pamhelper.v1.Credentials
-	(*OpenSession)(nil),    // 15: pamhelper.v1.OpenSession
-	(*CloseSession)(nil),   // 16: pamhelper.v1.CloseSession
-	(*End)(nil),            // 17: pamhelper.v1.End
-	(*Answer)(nil),         // 18: pamhelper.v1.Answer
-	(*Cancel)(nil),         // 19: pamhelper.v1.Cancel
-	(*Message)(nil),        // 20: pamhelper.v1.Message
-	(*Prompt)(nil),         // 21: pamhelper.v1.Prompt
-	(*Result)(nil),         // 22: pamhelper.v1.Result
-	(*Skipped)(nil),        // 23: pamhelper.v1.Skipped
-	(*Fault)(nil),          // 24: pamhelper.v1.Fault
-	(*Crash)(nil),          // 25: pamhelper.v1.Crash
+	(Signal_Number)(0),     // 3: pamhelper.v1.Signal.Number
+	(Fault_Kind)(0),        // 4: pamhelper.v1.Fault.Kind
+	(*Request)(nil),        // 5: pamhelper.v1.Request
+	(*Event)(nil),          // 6: pamhelper.v1.Event
+	(*Hello)(nil),          // 7: pamhelper.v1.Hello
+	(*Welcome)(nil),        // 8: pamhelper.v1.Welcome
+	(*Limits)(nil),         // 9: pamhelper.v1.Limits
+	(*Variable)(nil),       // 10: pamhelper.v1.Variable
+	(*Begin)(nil),          // 11: pamhelper.v1.Begin
+	(*Authenticate)(nil),   // 12: pamhelper.v1.Authenticate
+	(*Account)(nil),        // 13: pamhelper.v1.Account
+	(*ChangePassword)(nil), // 14: pamhelper.v1.ChangePassword
+	(*Credentials)(nil),    // 15: pamhelper.v1.Credentials
+	(*OpenSession)(nil),    // 16: pamhelper.v1.OpenSession
+	(*Start)(nil),          // 17: pamhelper.v1.Start
+	(*Terminal)(nil),       // 18: pamhelper.v1.Terminal
+	(*Signal)(nil),         // 19: pamhelper.v1.Signal
+	(*CloseSession)(nil),   // 20: pamhelper.v1.CloseSession
+	(*End)(nil),            // 21: pamhelper.v1.End
+	(*Answer)(nil),         // 22: pamhelper.v1.Answer
+	(*Cancel)(nil),         // 23: pamhelper.v1.Cancel
+	(*Message)(nil),        // 24: pamhelper.v1.Message
+	(*Prompt)(nil),         // 25: pamhelper.v1.Prompt
+	(*Result)(nil),         // 26: pamhelper.v1.Result
+	(*Skipped)(nil),        // 27: pamhelper.v1.Skipped
+	(*Started)(nil),        // 28: pamhelper.v1.Started
+	(*Process)(nil),        // 29: pamhelper.v1.Process
+	(*NotStarted)(nil),     // 30: pamhelper.v1.NotStarted
+	(*Exited)(nil),         // 31: pamhelper.v1.Exited
+	(*Fault)(nil),          // 32: pamhelper.v1.Fault
+	(*Crash)(nil),          // 33: pamhelper.v1.Crash
 }
 var file_proto_pamhelper_proto_depIdxs = []int32{
-	6,  // 0: pamhelper.v1.Request.hello:type_name -> pamhelper.v1.Hello
-	10, // 1: pamhelper.v1.Request.begin:type_name -> pamhelper.v1.Begin
-	11, // 2: pamhelper.v1.Request.authenticate:type_name -> pamhelper.v1.Authenticate
-	12, // 3: pamhelper.v1.Request.account:type_name -> pamhelper.v1.Account
-	13, // 4: pamhelper.v1.Request.change_password:type_name -> pamhelper.v1.ChangePassword
-	14, // 5: pamhelper.v1.Request.credentials:type_name -> pamhelper.v1.Credentials
-	15, // 6: pamhelper.v1.Request.open_session:type_name -> pamhelper.v1.OpenSession
-	16, // 7: pamhelper.v1.Request.close_session:type_name -> pamhelper.v1.CloseSession
-	17, // 8: pamhelper.v1.Request.end:type_name -> pamhelper.v1.End
-	18, // 9: pamhelper.v1.Request.answer:type_name -> pamhelper.v1.Answer
-	19, // 10: pamhelper.v1.Request.cancel:type_name -> pamhelper.v1.Cancel
-	7,  // 11: pamhelper.v1.Event.welcome:type_name -> pamhelper.v1.Welcome
-	20, // 12: pamhelper.v1.Event.message:type_name -> pamhelper.v1.Message
-	21, // 13: pamhelper.v1.Event.prompt:type_name -> pamhelper.v1.Prompt
-	22, // 14: pamhelper.v1.Event.result:type_name -> pamhelper.v1.Result
-	24, // 15: pamhelper.v1.Event.fault:type_name -> pamhelper.v1.Fault
-	25, // 16: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
-	8,  // 17: pamhelper.v1.Welcome.limits:type_name -> pamhelper.v1.Limits
-	9,  // 18: pamhelper.v1.Begin.variables:type_name -> pamhelper.v1.Variable
-	0,  // 19: pamhelper.v1.Message.style:type_name -> pamhelper.v1.Style
-	0,  // 20: pamhelper.v1.Prompt.style:type_name -> pamhelper.v1.Style
-	1,  // 21: pamhelper.v1.Result.step:type_name -> pamhelper.v1.Step
-	2,  // 22: pamhelper.v1.Result.code:type_name -> pamhelper.v1.PamCode
-	23, // 23: pamhelper.v1.Result.skipped:type_name -> pamhelper.v1.Skipped
-	9,  // 24: pamhelper.v1.Result.environment:type_name -> pamhelper.v1.Variable
-	3,  // 25: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	7,  // 0: pamhelper.v1.Request.hello:type_name -> pamhelper.v1.Hello
+	11, // 1: pamhelper.v1.Request.begin:type_name -> pamhelper.v1.Begin
+	12, // 2: pamhelper.v1.Request.authenticate:type_name -> pamhelper.v1.Authenticate
+	13, // 3: pamhelper.v1.Request.account:type_name -> pamhelper.v1.Account
+	14, // 4: pamhelper.v1.Request.change_password:type_name -> pamhelper.v1.ChangePassword
+	15, // 5: pamhelper.v1.Request.credentials:type_name -> pamhelper.v1.Credentials
+	16, // 6: pamhelper.v1.Request.open_session:type_name -> pamhelper.v1.OpenSession
+	17, // 7: pamhelper.v1.Request.start:type_name -> pamhelper.v1.Start
+	19, // 8: pamhelper.v1.Request.signal:type_name -> pamhelper.v1.Signal
+	20, // 9: pamhelper.v1.Request.close_session:type_name -> pamhelper.v1.CloseSession
+	21, // 10: pamhelper.v1.Request.end:type_name -> pamhelper.v1.End
+	22, // 11: pamhelper.v1.Request.answer:type_name -> pamhelper.v1.Answer
+	23, // 12: pamhelper.v1.Request.cancel:type_name -> pamhelper.v1.Cancel
+	8,  // 13: pamhelper.v1.Event.welcome:type_name -> pamhelper.v1.Welcome
+	24, // 14: pamhelper.v1.Event.message:type_name -> pamhelper.v1.Message
+	25, // 15: pamhelper.v1.Event.prompt:type_name -> pamhelper.v1.Prompt
+	26, // 16: pamhelper.v1.Event.result:type_name -> pamhelper.v1.Result
+	32, // 17: pamhelper.v1.Event.fault:type_name -> pamhelper.v1.Fault
+	33, // 18: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
+	28, // 19: pamhelper.v1.Event.started:type_name -> pamhelper.v1.Started
+	31, // 20: pamhelper.v1.Event.exited:type_name -> pamhelper.v1.Exited
+	9,  // 21: pamhelper.v1.Welcome.limits:type_name -> pamhelper.v1.Limits
+	10, // 22: pamhelper.v1.Begin.variables:type_name -> pamhelper.v1.Variable
+	10, // 23: pamhelper.v1.Start.variables:type_name -> pamhelper.v1.Variable
+	18, // 24: pamhelper.v1.Start.terminal:type_name -> pamhelper.v1.Terminal
+	3,  // 25: pamhelper.v1.Signal.number:type_name -> pamhelper.v1.Signal.Number
+	0,  // 26: pamhelper.v1.Message.style:type_name -> pamhelper.v1.Style
+	0,  // 27: pamhelper.v1.Prompt.style:type_name -> pamhelper.v1.Style
+	1,  // 28: pamhelper.v1.Result.step:type_name -> pamhelper.v1.Step
+	2,  // 29: pamhelper.v1.Result.code:type_name -> pamhelper.v1.PamCode
+	27, // 30: pamhelper.v1.Result.skipped:type_name -> pamhelper.v1.Skipped
+	10, // 31: pamhelper.v1.Result.environment:type_name -> pamhelper.v1.Variable
+	29, // 32: pamhelper.v1.Started.process:type_name -> pamhelper.v1.Process
+	30, // 33: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
+	27, // 34: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
+	4,  // 35: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_proto_pamhelper_proto_init() }
@@ -2214,6 +3035,8 @@ func file_proto_pamhelper_proto_init() {
 		(*Request_ChangePassword)(nil),
 		(*Request_Credentials)(nil),
 		(*Request_OpenSession)(nil),
+		(*Request_Start)(nil),
+		(*Request_Signal)(nil),
 		(*Request_CloseSession)(nil),
 		(*Request_End)(nil),
 		(*Request_Answer)(nil),
@@ -2226,18 +3049,29 @@ func file_proto_pamhelper_proto_init() {
 		(*Event_Result)(nil),
 		(*Event_Fault)(nil),
 		(*Event_Crash)(nil),
+		(*Event_Started)(nil),
+		(*Event_Exited)(nil),
 	}
-	file_proto_pamhelper_proto_msgTypes[18].OneofWrappers = []any{
+	file_proto_pamhelper_proto_msgTypes[21].OneofWrappers = []any{
 		(*Result_Code)(nil),
 		(*Result_Skipped)(nil),
+	}
+	file_proto_pamhelper_proto_msgTypes[23].OneofWrappers = []any{
+		(*Started_Process)(nil),
+		(*Started_NotStarted)(nil),
+		(*Started_Skipped)(nil),
+	}
+	file_proto_pamhelper_proto_msgTypes[26].OneofWrappers = []any{
+		(*Exited_Status)(nil),
+		(*Exited_Signal)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_pamhelper_proto_rawDesc), len(file_proto_pamhelper_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   22,
+			NumEnums:      5,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,6 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for target in pkg/ipc:FuzzReadFrame cmd/pamhelper/internal/worker:FuzzConnection; do
-	go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZTIME:-5s}" "./${target%:*}"
+for target in pkg/ipc:FuzzReadFrame cmd/pamhelper/internal/worker:FuzzConnection pkg/pamstack:FuzzLoad; do
+	go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZTIME:-5s}" -fuzzminimizetime 20x "./${target%:*}"
 done

@@ -12,11 +12,13 @@ go build -o "$tools/" google.golang.org/protobuf/cmd/protoc-gen-go
 
 out=.
 [ "${1-}" != --check ] || out=$tools
-PATH="$tools:$PATH" protoc --go_out="$out" --go_opt=module=github.com/pamhelper/pamhelper proto/pamhelper.proto
+PATH="$tools:$PATH" protoc --go_out="$out" --go_opt=module=github.com/pamhelper/pamhelper proto/pamhelper.proto proto/record.proto
 
 [ "${1-}" = --check ] || exit 0
 # Another patch release of protoc writes another version into the comment on top.
-if ! diff -I '^// 	protoc ' proto/pamhelper.pb.go "$tools/proto/pamhelper.pb.go"; then
-	echo "generate: proto/pamhelper.pb.go is not what proto/pamhelper.proto gives; run: make generate" >&2
-	exit 1
-fi
+for schema in pamhelper record; do
+	if ! diff -I '^// 	protoc ' "proto/$schema.pb.go" "$tools/proto/$schema.pb.go"; then
+		echo "generate: proto/$schema.pb.go is not what proto/$schema.proto gives; run: make generate" >&2
+		exit 1
+	fi
+done

@@ -11,17 +11,22 @@ const module = "github.com/pamhelper/pamhelper"
 
 // allowed says which of our packages each of ours may import, beside itself.
 var allowed = map[string][]string{
-	"proto":                         {},
-	"pkg/ipc":                       {"proto"},
-	"pkg/ipc/ipctest":               {"proto", "pkg/ipc"},
-	"pkg/ipc/terminal":              {"pkg/ipc"},
-	"pkg/pamstack":                  {},
-	"pkg/pamstack/libpam":           {"pkg/pamstack"},
-	"cmd/agent":                     {"proto", "pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack"},
-	"cmd/pamhelper":                 {"*"},
-	"cmd/pamhelper/internal/worker": {"proto", "pkg/ipc", "pkg/pamstack", "pkg/pamstack/libpam"},
-	"cmd/pamhelper/internal/try":    {"pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/libpam"},
-	"cmd/pamhelper/realpam":         {},
+	"proto":                              {},
+	"pkg/ipc":                            {"proto"},
+	"pkg/ipc/ipctest":                    {"proto", "pkg/ipc"},
+	"pkg/ipc/terminal":                   {"pkg/ipc"},
+	"pkg/pamstack":                       {},
+	"pkg/pamstack/libpam":                {"pkg/pamstack"},
+	"cmd/agent":                          {"proto", "pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack"},
+	"cmd/pamhelper":                      {"*"},
+	"cmd/pamhelper/internal/loginrecord": {},
+	"cmd/pamhelper/internal/proc":        {},
+	"cmd/pamhelper/internal/record":      {"proto"},
+	"cmd/pamhelper/internal/sweep":       {"proto", "pkg/ipc", "cmd/pamhelper/internal/record"},
+	"cmd/pamhelper/internal/try":         {"pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/libpam"},
+	"cmd/pamhelper/internal/worker": {"proto", "pkg/ipc", "pkg/pamstack", "pkg/pamstack/libpam",
+		"cmd/pamhelper/internal/loginrecord", "cmd/pamhelper/internal/proc", "cmd/pamhelper/internal/record"},
+	"cmd/pamhelper/realpam": {},
 }
 
 // helperModules are the third-party modules of the root side, each with its

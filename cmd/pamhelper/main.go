@@ -4,6 +4,9 @@
 // login, with the agent's socket on descriptor 3. It refuses to run without
 // that socket, and serves only what its policy allows.
 //
+// "pamhelper sweep" closes what workers that died left open, and "pamhelper
+// sessions" lists what is open. Both refuse anybody but root.
+//
 // "pamhelper try" is for a person, root or not: it runs a stack step by step
 // and shows what happens. It starts a worker of its own with the looser
 // debugging table; no agent can reach that one.
@@ -19,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/try"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/worker"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
@@ -38,6 +42,9 @@ func main() {
 		os.Exit(failed.Status)
 	}
 	fmt.Fprintf(os.Stderr, "pamhelper: %v\n", err)
+	if errors.Is(err, sweep.ErrNotClosed) {
+		os.Exit(1)
+	}
 	os.Exit(try.ExitUsage)
 }
 
@@ -53,12 +60,14 @@ hand and shows what each step returned.`,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(workerCommand(), try.Command())
+	cmd.AddCommand(workerCommand(), try.Command(), sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 
 func workerCommand() *cobra.Command {
 	var debugging bool
+	loginRecords := true
+	var closing string
 	var debug worker.Debug
 	var flags []string
 	cmd := &cobra.Command{
@@ -73,13 +82,16 @@ Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
 was ended by the worker.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if closing != "" {
+				return served(worker.Close(closing))
+			}
 			if !debugging {
 				for _, name := range []string{"confdir", "tty", "flags"} {
 					if cmd.Flags().Changed(name) {
 						return fmt.Errorf("--%s needs --debug", name)
 					}
 				}
-				return served(worker.Main(nil))
+				return served(worker.Main(worker.Options{NoLoginRecords: !loginRecords}))
 			}
 			if cmd.Flags().Changed("flags") {
 				parsed, err := libpam.ParseFlags(strings.Join(flags, ","))
@@ -91,9 +103,12 @@ was ended by the worker.`,
 			if debug.ConfDir != "" && !filepath.IsAbs(debug.ConfDir) {
 				return fmt.Errorf("--confdir %q is relative, and a worker works in /", debug.ConfDir)
 			}
-			return served(worker.Main(&debug))
+			return served(worker.Main(worker.Options{Debug: &debug}))
 		},
 	}
+	cmd.Flags().BoolVar(&loginRecords, "login-records", true, "write logins with a terminal into utmp, wtmp and lastlog, failed ones into btmp")
+	cmd.Flags().StringVar(&closing, "close", "", "close the login of a dead worker, by its `record` (sweep does it)")
+	cmd.Flags().MarkHidden("close")
 	cmd.Flags().BoolVar(&debugging, "debug", false, "any order of steps and no policy: for the caller's own stack")
 	cmd.Flags().StringVar(&debug.ConfDir, "confdir", "", "with --debug: read service files from `DIR`")
 	cmd.Flags().StringVar(&debug.Tty, "tty", "", "with --debug: PAM_TTY")

@@ -23,15 +23,16 @@ func (c *Client) message(m *pb.Message) {
 
 // prompt asks the conversation and sends its answer, or a cancellation.
 func (c *Client) prompt(ctx context.Context, p *pb.Prompt) error {
-	asking := ctx
+	asking, died := context.WithCancelCause(ctx)
+	defer died(nil)
 	if p.GetTimeoutMs() > 0 {
 		var cancel context.CancelFunc
-		asking, cancel = context.WithTimeout(ctx, time.Duration(p.GetTimeoutMs())*time.Millisecond)
+		asking, cancel = context.WithTimeout(asking, time.Duration(p.GetTimeoutMs())*time.Millisecond)
 		defer cancel()
 	}
-	c.startPrompting()
+	// Nobody needs the answer of a worker that is gone.
+	defer context.AfterFunc(c.alive, func() { died(c.failure()) })()
 	answer, err := c.ask(asking, p)
-	c.stopPrompting(ctx)
 	if err == nil {
 		err = c.checkAnswer(p, answer)
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
-	"os"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -20,8 +18,11 @@ import (
 // Version is the protocol version this package speaks.
 const Version = 1
 
-// FeatureBinaryPrompt is the name of the ability to carry PAM_BINARY_PROMPT.
-const FeatureBinaryPrompt = "binary_prompt"
+// Names of abilities that both sides have to declare.
+const (
+	FeatureBinaryPrompt = "binary_prompt" // to carry PAM_BINARY_PROMPT
+	FeatureProcesses    = "processes"     // to start processes of the user
+)
 
 // MaxQueued is how many steps a worker lets wait behind the one that runs.
 const MaxQueued = 16
@@ -47,26 +48,34 @@ type Login struct {
 	Variables []Variable
 }
 
-// Client drives one login through one worker. Its methods are called from one
-// goroutine; Close may be called from any.
+// Client drives one login through one worker. Its methods may be called from
+// any goroutine: steps wait for each other, and processes of the user are waited
+// for and signalled beside them. Close may be called at any time.
 //
 // A context that ends while a prompt waits cancels that prompt, and the step
 // ends with its Result. One that ends while a module runs closes the
 // connection: the worker undoes the login by itself.
 type Client struct {
-	conn    *Conn
-	options Options
-	limits  *pb.Limits
-	libpam  string
-	binary  bool
+	conn      *Conn
+	options   Options
+	limits    *pb.Limits
+	libpam    string
+	binary    bool
+	processes bool
+
+	turn   chan struct{}   // holds one token while a step runs
+	events chan event      // from the receiver to the step that runs
+	alive  context.Context // ends when the receiver has ended
+	closed chan struct{}   // closed by Close
+	once   sync.Once
+	cause  error // why the conversation of the running step was cancelled
+
+	mu      sync.Mutex
 	last    Result
 	env     []Variable
 	ended   bool
 	failed  error // what ended the login before End did
-	cause   error // why the conversation of the running step was cancelled
-
-	guard     sync.Mutex
-	prompting bool // the conversation is being asked
+	started map[uint32]*Process
 }
 
 // Dial gets a worker from the launcher and greets it.
@@ -86,31 +95,67 @@ func Dial(ctx context.Context, launcher Launcher, options Options) (*Client, err
 // NewClient takes over a stream to a worker and greets it. On an error the
 // stream is still the caller's.
 func NewClient(ctx context.Context, stream net.Conn, options Options) (*Client, error) {
-	c := &Client{conn: NewConn(stream), options: options}
-	hello := &pb.Hello{Version: Version}
-	if _, ok := options.Conversation.(BinaryConversation); ok {
-		hello.Features = []string{FeatureBinaryPrompt}
+	c := &Client{
+		conn: NewConn(stream), options: options, started: map[uint32]*Process{},
+		turn: make(chan struct{}, 1), events: make(chan event), closed: make(chan struct{}),
 	}
-	defer c.watch(ctx)()
-	if err := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}}); err != nil {
-		return nil, c.fatal(ctx, err)
+	stop := interruptible(ctx, stream)
+	welcome, err := c.greet()
+	stop()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	event, err := c.conn.ReadEvent()
 	if err != nil {
-		return nil, c.fatal(ctx, err)
+		return nil, err
+	}
+	c.limits, c.libpam = welcome.GetLimits(), welcome.GetLibpam()
+	c.binary = slices.Contains(welcome.GetFeatures(), FeatureBinaryPrompt)
+	c.processes = slices.Contains(welcome.GetFeatures(), FeatureProcesses)
+	var gone context.CancelFunc
+	c.alive, gone = context.WithCancel(context.Background())
+	go func() {
+		defer gone()
+		c.receive()
+	}()
+	return c, nil
+}
+
+func (c *Client) greet() (*pb.Welcome, error) {
+	hello := &pb.Hello{Version: Version, Features: []string{FeatureProcesses}}
+	if _, ok := c.options.Conversation.(BinaryConversation); ok {
+		hello.Features = append(hello.Features, FeatureBinaryPrompt)
+	}
+	if err := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}}); err != nil {
+		return nil, connectionError(err)
+	}
+	event, _, err := c.conn.ReadEvent()
+	if err != nil {
+		return nil, connectionError(err)
 	}
 	welcome := event.GetWelcome()
 	if welcome == nil {
-		return nil, c.unexpected(event)
+		return nil, endingError(event)
 	}
 	if welcome.GetVersion() != Version {
 		return nil, fmt.Errorf("%w: this agent speaks %d, the helper %d", ErrVersion, Version, welcome.GetVersion())
 	}
-	for _, feature := range welcome.GetFeatures() {
-		c.binary = c.binary || feature == FeatureBinaryPrompt
+	return welcome, nil
+}
+
+// interruptible makes what waits on the stream return when ctx ends. The
+// returned function stops that.
+func interruptible(ctx context.Context, stream net.Conn) (stop func()) {
+	stream.SetDeadline(time.Time{})
+	fired := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(fired)
+		stream.SetDeadline(time.Now())
+	})
+	return func() {
+		if !cancel() {
+			<-fired
+		}
 	}
-	c.limits, c.libpam = welcome.GetLimits(), welcome.GetLibpam()
-	return c, nil
 }
 
 // Begin starts the PAM transaction.
@@ -177,25 +222,33 @@ func (c *Client) Do(ctx context.Context, steps ...Step) ([]Result, error) {
 }
 
 // User returns PAM_USER after the last step; empty after End.
-func (c *Client) User() string { return c.last.User }
+func (c *Client) User() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last.User
+}
 
 // Environment returns the PAM environment after the last step that was run;
 // empty after End.
-func (c *Client) Environment() []Variable { return c.env }
+func (c *Client) Environment() []Variable {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.env
+}
 
 // Libpam returns the file name of the worker's libpam, with its version.
 func (c *Client) Libpam() string { return c.libpam }
 
-// Close ends the connection. The worker undoes what End did not.
-func (c *Client) Close() error { return c.conn.Close() }
+// Close ends the connection, and waits until the worker has ended where the
+// launcher can. The worker undoes what End did not.
+func (c *Client) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	err := c.conn.Close()
+	<-c.alive.Done()
+	return err
+}
 
 func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Result, error) {
-	if c.ended {
-		return nil, errors.New("the login has ended; a new one needs a new client")
-	}
-	if c.failed != nil {
-		return nil, c.failed
-	}
 	var requests []proto.Message
 	var expected []Step
 	if begin != nil {
@@ -211,31 +264,34 @@ func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Res
 	if most := int(c.limits.GetMaxQueued()); len(requests) > most {
 		return nil, fmt.Errorf("%d steps at once; the helper takes %d", len(requests), most)
 	}
-
-	defer c.watch(ctx)()
-	c.cause = nil
-	if err := c.conn.Write(requests...); err != nil && c.conn.Err() == nil {
-		return nil, err // too large to send: nothing was written
+	if err := c.take(ctx); err != nil {
+		return nil, err
 	}
-	// A worker that is gone may have said why: that is still to be read.
+	defer c.release()
+	c.cause = nil
+	if err := c.send(ctx, func() error { return c.conn.Write(requests...) }); err != nil {
+		return nil, err
+	}
 	return c.results(ctx, expected)
 }
 
-// results reads events until every expected step has its result.
+// results takes events until every expected step has its result.
 func (c *Client) results(ctx context.Context, expected []Step) (results []Result, first error) {
+	patience := newPatience(ctx)
 	for len(results) < len(expected) {
-		event, err := c.conn.ReadEvent()
+		event, err := c.next(patience)
 		if err != nil {
-			return results, c.fatal(ctx, err)
+			return results, err
 		}
 		switch body := event.GetBody().(type) {
 		case *pb.Event_Message:
 			c.message(body.Message)
 		case *pb.Event_Prompt:
 			if err := c.prompt(ctx, body.Prompt); err != nil && c.conn.Err() == nil {
-				return results, c.fatal(ctx, err)
+				return results, c.end(err)
 			}
 			// A worker that left in the meantime may have said why.
+			patience.afterPrompt()
 		case *pb.Event_Result:
 			result, err := newResult(body.Result)
 			if err == nil && result.Step != expected[len(results)] {
@@ -247,7 +303,7 @@ func (c *Client) results(ctx context.Context, expected []Step) (results []Result
 			results = append(results, result)
 			first = c.note(result, first)
 		default:
-			return results, c.unexpected(event)
+			return results, c.end(endingError(event.Event))
 		}
 	}
 	return results, first
@@ -255,12 +311,14 @@ func (c *Client) results(ctx context.Context, expected []Step) (results []Result
 
 // note keeps what a result tells about the login and returns the first error.
 func (c *Client) note(result Result, first error) error {
+	c.mu.Lock()
 	if !result.Skipped {
 		c.last, c.env = result, result.Environment
 	}
 	if result.Step == End {
 		c.ended = true
 	}
+	c.mu.Unlock()
 	err := result.Err()
 	var refused *PAMError
 	if errors.As(err, &refused) && c.cause != nil {
@@ -268,56 +326,6 @@ func (c *Client) note(result Result, first error) error {
 	}
 	if first != nil {
 		return first
-	}
-	return err
-}
-
-// unexpected turns an event that ends the login into its error.
-func (c *Client) unexpected(event *pb.Event) error {
-	switch body := event.GetBody().(type) {
-	case *pb.Event_Fault:
-		return c.end(faultError(body.Fault))
-	case *pb.Event_Crash:
-		return c.end(&CrashError{Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal())})
-	}
-	return c.end(&ViolationError{Text: fmt.Sprintf("unexpected event %T", event.GetBody())})
-}
-
-func faultError(f *pb.Fault) error {
-	switch f.GetKind() {
-	case pb.Fault_VIOLATION:
-		return &ViolationError{Text: f.GetText()}
-	case pb.Fault_REFUSED:
-		return &RefusedError{Text: f.GetText()}
-	case pb.Fault_HANG:
-		return &HangError{Module: f.GetModule(), Text: f.GetText()}
-	case pb.Fault_VERSION:
-		return fmt.Errorf("%w: %s", ErrVersion, f.GetText())
-	case pb.Fault_TIMEOUT:
-		return fmt.Errorf("%w: %s", ErrTimeout, f.GetText())
-	case pb.Fault_STOPPED:
-		return fmt.Errorf("%w: %s", ErrStopped, f.GetText())
-	}
-	return fmt.Errorf("%w: %s", ErrInternal, f.GetText())
-}
-
-// fatal explains an error of the connection and ends it.
-func (c *Client) fatal(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		return c.end(context.Cause(ctx))
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		return c.end(ErrHelperDied)
-	}
-	return c.end(err)
-}
-
-// end makes err what every later step returns.
-func (c *Client) end(err error) error {
-	if c.failed == nil {
-		c.failed = err
-		c.conn.leave()
 	}
 	return err
 }

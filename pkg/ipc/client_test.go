@@ -16,6 +16,7 @@ import (
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/ipc/ipctest"
+	pb "github.com/pamhelper/pamhelper/proto"
 )
 
 // person is a conversation that answers every prompt alike and notes what it saw.
@@ -286,7 +287,7 @@ func TestClosingTheConnectionClosesTheSession(t *testing.T) {
 	}
 }
 
-// stray sends a descriptor in the place of a welcome.
+// stray sends descriptors with a welcome.
 type stray struct{ t *testing.T }
 
 func (s stray) Launch(context.Context) (net.Conn, error) {
@@ -296,7 +297,11 @@ func (s stray) Launch(context.Context) (net.Conn, error) {
 	}
 	file := os.NewFile(uintptr(fds[1]), "peer")
 	s.t.Cleanup(func() { file.Close() })
-	if err := unix.Sendmsg(fds[1], []byte{0}, unix.UnixRights(0, 1, 2), nil, 0); err != nil {
+	welcome, err := ipc.AppendFrame(nil, &pb.Event{Body: &pb.Event_Welcome{Welcome: &pb.Welcome{Version: ipc.Version}}})
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Sendmsg(fds[1], welcome, unix.UnixRights(0, 1, 2), nil, 0); err != nil {
 		return nil, err
 	}
 	return ipc.UnixConn(os.NewFile(uintptr(fds[0]), "agent"))

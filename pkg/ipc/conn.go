@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -22,6 +22,7 @@ import (
 type Conn struct {
 	stream net.Conn
 	r      io.Reader
+	rights *rightsReader // r, where it is a unix socket
 
 	writing sync.Mutex
 
@@ -35,8 +36,8 @@ type Conn struct {
 func NewConn(stream net.Conn) *Conn {
 	c := &Conn{stream: stream, r: stream}
 	if u, ok := stream.(messageReader); ok {
-		// Room for more descriptors than the kernel puts into one message (253).
-		c.r = &strayReader{conn: u, oob: make([]byte, unix.CmsgSpace(4*256))}
+		c.rights = newRightsReader(u)
+		c.r = c.rights
 	}
 	return c
 }
@@ -52,21 +53,36 @@ func (c *Conn) Close() error {
 // final. The zero time means no deadline.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.stream.SetWriteDeadline(t) }
 
-// ReadRequest reads what an agent asks.
-func (c *Conn) ReadRequest() (*pb.Request, error) {
+// ReadRequest reads what an agent asks. Files are the descriptors that came
+// with it, as many as it declares; they are the caller's. Where they were lost
+// for want of free descriptors, the error is ErrDescriptorsLost, the request is
+// valid, and the connection goes on.
+func (c *Conn) ReadRequest() (*pb.Request, []*os.File, error) {
 	req := new(pb.Request)
-	return req, c.read(req)
+	files, err := c.read(req)
+	return req, files, err
 }
 
-// ReadEvent reads what a worker says.
-func (c *Conn) ReadEvent() (*pb.Event, error) {
+// ReadEvent reads what a worker says, with files as ReadRequest has them.
+func (c *Conn) ReadEvent() (*pb.Event, []*os.File, error) {
 	event := new(pb.Event)
-	return event, c.read(event)
+	files, err := c.read(event)
+	return event, files, err
 }
 
 // Write writes messages as frames, in one call to the system where they fit.
 // The buffer is wiped afterwards; the messages stay the caller's.
 func (c *Conn) Write(messages ...proto.Message) error {
+	return c.write(nil, messages)
+}
+
+// WriteFiles writes one message that declares descriptors, together with them.
+// The files stay the caller's.
+func (c *Conn) WriteFiles(message proto.Message, files []*os.File) error {
+	return c.write(files, []proto.Message{message})
+}
+
+func (c *Conn) write(files []*os.File, messages []proto.Message) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
@@ -87,7 +103,11 @@ func (c *Conn) Write(messages ...proto.Message) error {
 		}
 		buf = grown
 	}
-	if _, err := c.stream.Write(buf); err != nil {
+	rest, err := c.writeRights(buf, files)
+	if err == nil {
+		_, err = c.stream.Write(rest)
+	}
+	if err != nil {
 		return c.failWriting(fmt.Errorf("write: %w", err))
 	}
 	return nil
@@ -111,25 +131,37 @@ func (c *Conn) Err() error {
 	return c.writeErr
 }
 
-func (c *Conn) read(m proto.Message) error {
+func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 	c.mu.Lock()
 	failed := c.readErr
 	c.mu.Unlock()
 	if failed != nil {
-		return failed
+		return nil, failed
 	}
 	body, err := ReadFrame(c.r)
+	files, lost := c.takeRights()
 	if err != nil {
-		return c.fail(err)
+		closeFiles(files)
+		return nil, c.fail(err)
 	}
 	defer clear(body)
 	if err := proto.Unmarshal(body, m); err != nil {
+		closeFiles(files)
 		if req, ok := m.(*pb.Request); ok {
 			clear(req.GetAnswer().GetText()) // what was decoded before the fault
 		}
-		return c.fail(&ViolationError{Text: "a frame that does not decode"})
+		return nil, c.fail(&ViolationError{Text: "a frame that does not decode"})
 	}
-	return nil
+	declared := declaredDescriptors(m)
+	if lost && declared > 0 {
+		closeFiles(files)
+		return nil, ErrDescriptorsLost
+	}
+	if lost || declared != len(files) {
+		closeFiles(files)
+		return nil, c.fail(&ViolationError{Text: fmt.Sprintf("%d descriptors with a message that declares %d", len(files), declared)})
+	}
+	return files, nil
 }
 
 // fail records the first error of reading and returns it.
@@ -152,43 +184,4 @@ func (c *Conn) failWriting(err error) error {
 		c.writeErr = err
 	}
 	return c.writeErr
-}
-
-// messageReader is what a *net.UnixConn can, and what wraps one.
-type messageReader interface {
-	ReadMsgUnix(p, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
-}
-
-// strayReader reads from a unix socket and refuses descriptors.
-type strayReader struct {
-	conn messageReader
-	oob  []byte
-}
-
-func (s *strayReader) Read(p []byte) (int, error) {
-	n, oobn, flags, _, err := s.conn.ReadMsgUnix(p, s.oob)
-	if oobn > 0 || flags&unix.MSG_CTRUNC != 0 {
-		closeRights(s.oob[:oobn])
-		return 0, &ViolationError{Text: "descriptors where none were declared"}
-	}
-	if errors.Is(err, io.EOF) || err == nil && n == 0 && len(p) > 0 {
-		return n, io.EOF // as io.Reader has it, not wrapped by package net
-	}
-	return n, err
-}
-
-func closeRights(oob []byte) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return
-	}
-	for _, m := range messages {
-		fds, err := unix.ParseUnixRights(&m)
-		if err != nil {
-			continue
-		}
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
-	}
 }

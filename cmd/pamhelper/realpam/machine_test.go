@@ -59,6 +59,11 @@ func makeMachine(programs string) error {
 			return err
 		}
 	}
+	for _, file := range []string{"/run/utmp", "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog"} {
+		if err := os.WriteFile(file, nil, 0o660); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll("/etc/update-motd.d"); err != nil { // pam_motd runs what is in it
 		return err
 	}

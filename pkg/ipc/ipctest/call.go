@@ -78,10 +78,7 @@ func (c *Call) ask(prompt *pb.Prompt) *pb.Answer {
 	prompt.Id = w.prompts
 	w.send(&pb.Event{Body: &pb.Event_Prompt{Prompt: prompt}})
 	for {
-		req, err := w.conn.ReadRequest()
-		if err != nil {
-			panic(errGone)
-		}
+		req := w.receive()
 		switch body := req.GetBody().(type) {
 		case *pb.Request_Answer:
 			if body.Answer.GetId() == prompt.Id {

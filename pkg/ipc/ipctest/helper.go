@@ -37,6 +37,9 @@ type Handler func(*Call) ipc.Code
 // handler succeeds. The zero Helper lets everybody in.
 type Helper struct {
 	Steps map[ipc.Step]Handler
+	// Run plays the processes of the user, each on a goroutine of its own. Nil:
+	// they exit at once, with status 0.
+	Run func(*Process) ipc.Exit
 	// Version is the protocol version it answers with; 0: the one of package ipc.
 	Version uint32
 
@@ -91,8 +94,10 @@ func (h *Helper) note(step ipc.Step) {
 // worker is one login.
 type worker struct {
 	helper  *Helper
+	started []*Process
+	running sync.WaitGroup
 	conn    *ipc.Conn
-	queue   []*pb.Request
+	queue   []request
 	login   ipc.Login
 	env     map[string]string
 	prompts uint64
@@ -117,6 +122,7 @@ var errGone = errors.New("gone")
 
 func (w *worker) serve() {
 	defer func() {
+		w.endProcesses()
 		if w.open {
 			w.helper.note(ipc.CloseSession)
 		}
@@ -136,13 +142,18 @@ func (w *worker) serve() {
 }
 
 // serveOne serves one request and reports whether the login goes on.
-func (w *worker) serveOne(req *pb.Request) bool {
+func (w *worker) serveOne(req request) bool {
 	if !w.greeted {
 		return w.greet(req.GetHello())
 	}
-	step := ipc.StepOf(req)
+	step := ipc.StepOf(req.Request)
 	switch {
+	case req.GetStart() != nil:
+		return w.start(req)
+	case req.GetSignal() != nil:
+		return w.signal(req.GetSignal())
 	case step == ipc.End:
+		w.endProcesses()
 		w.finish(ipc.End, w.run(ipc.End))
 		w.open = false
 		return false
@@ -157,6 +168,9 @@ func (w *worker) serveOne(req *pb.Request) bool {
 	}
 	if step == ipc.Begin {
 		w.bind(req.GetBegin())
+	}
+	if step == ipc.CloseSession {
+		w.endProcesses()
 	}
 	w.finish(step, w.run(step))
 	return true
@@ -187,7 +201,7 @@ func (w *worker) greet(hello *pb.Hello) bool {
 	w.greeted, w.next = true, []ipc.Step{ipc.Begin}
 	w.send(&pb.Event{Body: &pb.Event_Welcome{Welcome: &pb.Welcome{
 		Version: version, Features: hello.GetFeatures(), Libpam: "ipctest",
-		Limits: &pb.Limits{MaxFrame: ipc.MaxFrame, MaxAnswer: 64 << 10, MaxQueued: ipc.MaxQueued},
+		Limits: &pb.Limits{MaxFrame: ipc.MaxFrame, MaxAnswer: 64 << 10, MaxQueued: ipc.MaxQueued, MaxProcesses: 256},
 	}}})
 	return true
 }
@@ -231,17 +245,27 @@ func (w *worker) finish(step ipc.Step, code ipc.Code) {
 	}}})
 }
 
-func (w *worker) read() *pb.Request {
+// request is what the agent asks, with the descriptors that came along.
+type request struct {
+	*pb.Request
+	files []*os.File
+}
+
+func (w *worker) read() request {
 	if len(w.queue) > 0 {
 		req := w.queue[0]
 		w.queue = w.queue[1:]
 		return req
 	}
-	req, err := w.conn.ReadRequest()
+	return w.receive()
+}
+
+func (w *worker) receive() request {
+	req, files, err := w.conn.ReadRequest()
 	if err != nil {
 		panic(errGone)
 	}
-	return req
+	return request{req, files}
 }
 
 func (w *worker) fault(kind pb.Fault_Kind, text, module string) {

@@ -1,7 +1,7 @@
 /* The signals of a fault belong to this file: a fault in a module, or in a
  * thread that it left running, would otherwise end as a trace of the Go runtime.
  * What modules change for the whole process and Go depends on (dispositions, the
- * signal mask, limits) is put back when a libpam call returns. */
+ * signal mask) is put back when a libpam call returns. */
 #define _GNU_SOURCE
 #include "hooks.h"
 
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,8 +22,6 @@ static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP,
 static struct sigaction go_actions[SIGNALS];    /* as the Go runtime wants them */
 static struct sigaction our_actions[SIGNALS];   /* the same, but for faults */
 static struct sigaction child_actions[SIGNALS]; /* zero: the default */
-static struct rlimit our_limits[PAMHELPER_RLIMITS];
-static struct rlimit pam_limits[PAMHELPER_RLIMITS];
 static sigset_t our_mask, pam_mask, child_mask;
 static int have_child_mask;
 static int crash_fd = -1;
@@ -82,7 +79,7 @@ static int in_our_code(const ucontext_t *context)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	const struct sigaction *go = &go_actions[signal];
-	int in_call = inside && *pamhelper_module() && pthread_equal(pthread_self(), pam_thread);
+	int in_call = *pamhelper_module() && pamhelper_in_module();
 
 	/* A fault of the Go code itself: Go's business. */
 	if (in_our_code(context) && !in_call && go->sa_sigaction) {
@@ -113,6 +110,7 @@ static void in_child(void)
 	for (int i = 1; i < SIGNALS; i++)
 		sigaction(i, &child_actions[i], NULL);
 	pthread_sigmask(SIG_SETMASK, have_child_mask ? &child_mask : &our_mask, NULL);
+	pamhelper_limits_apply();
 }
 
 void pamhelper_guard_child(const struct sigaction *actions, const void *mask)
@@ -120,25 +118,6 @@ void pamhelper_guard_child(const struct sigaction *actions, const void *mask)
 	memcpy(child_actions, actions, sizeof child_actions);
 	memcpy(&child_mask, mask, sizeof child_mask);
 	have_child_mask = 1;
-}
-
-static void read_limits(struct rlimit *limits)
-{
-	for (int i = 0; i < PAMHELPER_RLIMITS; i++)
-		getrlimit(i, &limits[i]);
-}
-
-static void put_limits(const struct rlimit *want)
-{
-	for (int i = 0; i < PAMHELPER_RLIMITS; i++) {
-		struct rlimit now;
-
-		if (getrlimit(i, &now) == 0 && memcmp(&now, &want[i], sizeof now) != 0 && setrlimit(i, &want[i]) != 0) {
-			/* Without the right to raise the hard limit: what is left of it. */
-			struct rlimit most = { now.rlim_max < want[i].rlim_cur ? now.rlim_max : want[i].rlim_cur, now.rlim_max };
-			setrlimit(i, &most);
-		}
-	}
 }
 
 static void put_actions(void)
@@ -176,13 +155,18 @@ void pamhelper_guard_init(int fd)
 	if (once++)
 		return;
 	take_faults();
+	pamhelper_limits_init(NULL);
 	pthread_atfork(NULL, NULL, in_child);
 	atexit(on_exit_call);
 }
 
+int pamhelper_in_module(void)
+{
+	return inside && pthread_equal(pthread_self(), pam_thread) && getpid() == our_pid;
+}
+
 void pamhelper_guard_enter(void)
 {
-	read_limits(our_limits);
 	pthread_sigmask(SIG_SETMASK, NULL, &our_mask);
 	inside = 1;
 }
@@ -190,8 +174,6 @@ void pamhelper_guard_enter(void)
 void pamhelper_guard_leave(void)
 {
 	inside = 0;
-	read_limits(pam_limits);
-	put_limits(our_limits);
 	put_actions();
 	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
 }
@@ -204,7 +186,6 @@ void pamhelper_guard_suspend(void)
 
 void pamhelper_guard_resume(void)
 {
-	put_limits(pam_limits);
 	pthread_sigmask(SIG_SETMASK, &pam_mask, NULL);
 	inside = 1;
 }

@@ -1,5 +1,5 @@
 /* What C keeps around libpam: which module runs, what becomes of the process
- * when one crashes, and the state that modules may not change. */
+ * when one crashes, and what modules may not change in it. */
 #ifndef PAMHELPER_HOOKS_H
 #define PAMHELPER_HOOKS_H
 
@@ -23,7 +23,21 @@ const char *pamhelper_library(void);
 /* The status that pam_end passes on to the modules' cleanup functions. */
 void pamhelper_set_status(int status);
 
+/* limits.c: the limits that the user's process will have. */
+
+struct rlimit;
+/* They begin as start, PAMHELPER_RLIMITS of them, which are copied; NULL: as
+ * those of this process. */
+void pamhelper_limits_init(const struct rlimit *start);
+/* Copies them out. */
+void pamhelper_limits_get(struct rlimit *limits);
+/* Sets them on the calling process, a child. */
+void pamhelper_limits_apply(void);
+
 /* guard.c: called on the PAM thread. */
+
+/* Whether the calling thread is in a libpam call, and not in the conversation. */
+int pamhelper_in_module(void);
 
 /* Once, when the Go runtime has its signal handlers. crash_fd is the protocol's
  * socket, or -1: it stays the caller's. */

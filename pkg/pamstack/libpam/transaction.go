@@ -19,6 +19,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"syscall"
 	"unsafe"
 
 	"github.com/msteinert/pam/v2"
@@ -151,6 +152,12 @@ func (t *Transaction) CloseSession(flags Flags) Status {
 	return t.step(func() error { return t.handle.CloseSession(pam.Flags(flags)) })
 }
 
+// Resume makes Undo close a session or delete credentials that another handle
+// opened, of a process that is dead.
+func (t *Transaction) Resume(credentials, session bool) {
+	t.credentials, t.session = credentials, session
+}
+
 // Undo does in order what is left to do: closes the session, deletes the
 // credentials, ends the transaction. A step that fails does not stop the next
 // one; the first failure is returned. The transaction is gone afterwards.
@@ -252,6 +259,22 @@ func statusOf(err error) Status {
 // default dispositions and the mask of the PAM thread.
 func ChildSignals(actions, mask unsafe.Pointer) {
 	C.pamhelper_guard_child((*C.struct_sigaction)(actions), mask)
+}
+
+// Limits are resource limits by their numbers (getrlimit(2), RLIMIT_*).
+type Limits [C.PAMHELPER_RLIMITS]syscall.Rlimit
+
+// SetLimits says which limits the user's process begins with, and modules see.
+// It comes behind Guard; without it they are those of this process.
+func SetLimits(limits Limits) {
+	C.pamhelper_limits_init((*C.struct_rlimit)(unsafe.Pointer(&limits)))
+}
+
+// UserLimits returns the limits as modules have left them, for the user's
+// process. Those of this process never change: what modules set is kept aside.
+func UserLimits() (limits Limits) {
+	C.pamhelper_limits_get((*C.struct_rlimit)(unsafe.Pointer(&limits)))
+	return limits
 }
 
 // Guard takes over the signals of faults before Start does, for what else may

@@ -29,6 +29,8 @@ type conversation struct {
 	w      *worker
 	binary bool          // both sides declared the feature
 	waited time.Duration // time this step's prompts waited for answers
+	// abandoned: a prompt of this login got no answer.
+	abandoned bool
 
 	mu      sync.Mutex
 	last    uint64 // id of the newest prompt
@@ -49,6 +51,7 @@ func (c *conversation) Prompt(style libpam.Style, text []byte) ([]byte, error) {
 	text, omitted := cut(text)
 	answer, err := c.ask(&pb.Prompt{Style: pb.Style(style), Text: text, OmittedBytes: omitted})
 	if err != nil {
+		c.abandoned = true
 		return nil, err
 	}
 	if bytes.IndexByte(answer.Text, 0) >= 0 || bytes.HasSuffix(answer.Text, []byte("\n")) || answer.GetControl() != 0 {

@@ -1,12 +1,11 @@
 package worker
 
 import (
-	"bytes"
 	"log"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 )
 
 // killDescendants kills every process below this one: what modules forked and
@@ -18,7 +17,7 @@ func killDescendants(logger *log.Logger) {
 		if !haveChildren() {
 			return
 		}
-		alive := descendants(os.Getpid())
+		alive := proc.Descendants(os.Getpid())
 		if len(alive) == 0 {
 			return
 		}
@@ -43,47 +42,4 @@ func haveChildren() bool {
 		}
 		return err == nil
 	}
-}
-
-// descendants returns the living processes below pid, parents first.
-func descendants(pid int) []int {
-	children := map[int][]int{}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	for _, entry := range entries {
-		child, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if parent, ok := parentOf(child); ok {
-			children[parent] = append(children[parent], child)
-		}
-	}
-	var found []int
-	for level := children[pid]; len(level) > 0; {
-		found = append(found, level...)
-		var next []int
-		for _, p := range level {
-			next = append(next, children[p]...)
-		}
-		level = next
-	}
-	return found
-}
-
-// parentOf reads the parent of a process that has not ended (proc(5), stat).
-func parentOf(pid int) (int, bool) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, false
-	}
-	// The command's name is in parentheses and may hold anything.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 2 || fields[0] == "Z" {
-		return 0, false
-	}
-	parent, err := strconv.Atoi(fields[1])
-	return parent, err == nil
 }

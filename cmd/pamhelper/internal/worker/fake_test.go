@@ -113,13 +113,14 @@ func newFakeLogin(t testing.TB, debug *Debug) *fakeLogin {
 // requests are one well-formed request of every kind.
 var requests = map[request]*pb.Request{
 	unknown:        {},
-	hello:          {Body: &pb.Request_Hello{Hello: &pb.Hello{Version: ipc.Version}}},
+	hello:          {Body: &pb.Request_Hello{Hello: &pb.Hello{Version: ipc.Version, Features: []string{ipc.FeatureProcesses}}}},
 	begin:          {Body: &pb.Request_Begin{Begin: &pb.Begin{Service: "sshd", User: []byte("nobody"), Rhost: "192.0.2.7"}}},
 	authenticate:   {Body: &pb.Request_Authenticate{Authenticate: &pb.Authenticate{}}},
 	account:        {Body: &pb.Request_Account{Account: &pb.Account{}}},
 	changePassword: {Body: &pb.Request_ChangePassword{ChangePassword: &pb.ChangePassword{}}},
 	credentials:    {Body: &pb.Request_Credentials{Credentials: &pb.Credentials{}}},
 	openSession:    {Body: &pb.Request_OpenSession{OpenSession: &pb.OpenSession{}}},
+	start:          {Body: &pb.Request_Start{Start: &pb.Start{}}},
 	closeSession:   {Body: &pb.Request_CloseSession{CloseSession: &pb.CloseSession{}}},
 	end:            {Body: &pb.Request_End{End: &pb.End{}}},
 }
@@ -148,7 +149,7 @@ func ask(worker net.Conn, kinds []request) (events []*pb.Event) {
 		}
 	}
 	for {
-		event, err := conn.ReadEvent()
+		event, _, err := conn.ReadEvent()
 		if err != nil {
 			return events
 		}

@@ -67,7 +67,7 @@ func play(agent *net.UnixConn, sequence, raw []byte) {
 			agent.Write(raw)
 			agent.CloseWrite()
 		}
-		event, err := conn.ReadEvent()
+		event, _, err := conn.ReadEvent()
 		switch {
 		case err != nil:
 			return

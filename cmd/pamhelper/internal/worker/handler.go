@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -10,7 +11,7 @@ import (
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-func (w *worker) hello(req *pb.Request) (outcome, error) {
+func (w *worker) hello(req *call) (outcome, error) {
 	h := req.GetHello()
 	if h.GetVersion() != ipc.Version {
 		return refused, &fault{kind: pb.Fault_VERSION,
@@ -23,18 +24,21 @@ func (w *worker) hello(req *pb.Request) (outcome, error) {
 		LoginTimeoutMs:  uint32(w.policy.login.Milliseconds()),
 		PromptTimeoutMs: uint32(w.policy.prompt.Milliseconds()),
 		CloseTimeoutMs:  uint32(w.policy.close.Milliseconds()),
+		MaxProcesses:    maxProcesses,
 	}}
-	for _, feature := range h.GetFeatures() {
-		if feature == ipc.FeatureBinaryPrompt && !w.conv.binary {
-			w.conv.binary = true
-			welcome.Features = append(welcome.Features, feature)
-		}
+	w.conv.binary = slices.Contains(h.GetFeatures(), ipc.FeatureBinaryPrompt)
+	w.processes.allowed = slices.Contains(h.GetFeatures(), ipc.FeatureProcesses)
+	if w.conv.binary {
+		welcome.Features = append(welcome.Features, ipc.FeatureBinaryPrompt)
+	}
+	if w.processes.allowed {
+		welcome.Features = append(welcome.Features, ipc.FeatureProcesses)
 	}
 	w.send(&pb.Event{Body: &pb.Event_Welcome{Welcome: welcome}})
 	return succeeded, nil
 }
 
-func (w *worker) begin(req *pb.Request) (outcome, error) {
+func (w *worker) begin(req *call) (outcome, error) {
 	b := req.GetBegin()
 	w.service, w.user = b.GetService(), string(b.GetUser())
 	w.title.Store(fmt.Sprintf("login of %s through %s", quoted(b.GetUser()), quoted([]byte(b.GetService()))))
@@ -60,6 +64,7 @@ func (w *worker) begin(req *pb.Request) (outcome, error) {
 		// Scripts that root runs read this one: it is never the agent's.
 		config.Environment = append(config.Environment, libpam.Variable{Name: "TELEPORT_LOGIN", Value: w.user})
 	}
+	w.config = config
 	return w.step(pb.Step_BEGIN, 0, func(libpam.Flags) (status libpam.Status) {
 		w.tx, status = w.start(config)
 		return status
@@ -82,9 +87,12 @@ func (w *worker) check(b *pb.Begin) error {
 	return nil
 }
 
-func (w *worker) authenticate(*pb.Request) (outcome, error) {
+func (w *worker) authenticate(*call) (outcome, error) {
 	return w.step(pb.Step_AUTHENTICATE, libpam.DisallowNullAuthtok, func(flags libpam.Flags) libpam.Status {
 		status := w.tx.Authenticate(flags)
+		if status != libpam.Success || w.denied {
+			w.recordFailure()
+		}
 		if w.debug != nil || status == libpam.Success && !w.denied {
 			return status
 		}
@@ -98,22 +106,31 @@ func (w *worker) authenticate(*pb.Request) (outcome, error) {
 	})
 }
 
-func (w *worker) account(*pb.Request) (outcome, error) {
+func (w *worker) account(*call) (outcome, error) {
 	return w.step(pb.Step_ACCOUNT, libpam.DisallowNullAuthtok, w.tx.Account)
 }
 
-func (w *worker) changePassword(*pb.Request) (outcome, error) {
+func (w *worker) changePassword(*call) (outcome, error) {
 	return w.step(pb.Step_CHANGE_PASSWORD, libpam.ChangeExpiredAuthtok, w.tx.ChangePassword)
 }
 
-func (w *worker) credentials(*pb.Request) (outcome, error) {
+func (w *worker) credentials(*call) (outcome, error) {
 	if err := w.groups(w.tx.User(), w.debug == nil); err != nil {
+		return refused, err
+	}
+	if err := w.beginRecord(); err != nil {
 		return refused, err
 	}
 	return w.step(pb.Step_CREDENTIALS, 0, w.tx.Credentials)
 }
 
-func (w *worker) openSession(*pb.Request) (outcome, error) {
+func (w *worker) openSession(*call) (outcome, error) {
+	if w.record != nil {
+		w.record.Session = true // before it is: a worker killed meanwhile has one to close
+	}
+	if err := w.writeDown(); err != nil {
+		return refused, &fault{kind: pb.Fault_INTERNAL, text: err.Error()}
+	}
 	result, err := w.step(pb.Step_OPEN_SESSION, 0, w.tx.OpenSession)
 	if result == succeeded && err == nil && w.debug == nil {
 		w.life.opened()
@@ -121,16 +138,21 @@ func (w *worker) openSession(*pb.Request) (outcome, error) {
 	return result, err
 }
 
-func (w *worker) closeSession(*pb.Request) (result outcome, err error) {
+func (w *worker) closeSession(*call) (result outcome, err error) {
+	w.endProcesses()
 	w.life.bound(func() { result, err = w.step(pb.Step_CLOSE_SESSION, 0, w.tx.CloseSession) })
 	if w.debug == nil {
 		w.life.closed()
+	}
+	if w.record != nil {
+		w.record.Session = false
+		w.note()
 	}
 	return result, err
 }
 
 // end undoes what is open; its Result is the last event.
-func (w *worker) end(*pb.Request) (outcome, error) {
+func (w *worker) end(*call) (outcome, error) {
 	_, err := w.step(pb.Step_END, 0, func(libpam.Flags) (status libpam.Status) {
 		if w.tx != nil {
 			status = w.undo()
@@ -140,23 +162,31 @@ func (w *worker) end(*pb.Request) (outcome, error) {
 	return succeeded, err // ended, whatever the undoing returned
 }
 
-func (w *worker) skip(req *pb.Request) (outcome, error) {
+func (w *worker) skip(req *call) (outcome, error) {
+	if req.GetStart() != nil {
+		req.closeFiles()
+		w.send(&pb.Event{Body: &pb.Event_Started{Started: &pb.Started{Outcome: &pb.Started_Skipped{Skipped: &pb.Skipped{}}}}})
+		return succeeded, nil
+	}
 	w.send(&pb.Event{Body: &pb.Event_Result{Result: &pb.Result{
-		Step:    pb.Step(ipc.StepOf(req)),
+		Step:    pb.Step(ipc.StepOf(req.Request)),
 		Outcome: &pb.Result_Skipped{Skipped: &pb.Skipped{}},
 	}}})
 	// Skipping succeeds: the phase stays as the table says.
 	return succeeded, nil
 }
 
-// undo closes, deletes and ends what was opened, under the close deadline.
+// undo ends, closes and deletes what was begun. No part keeps the next one from
+// being done. PAM's part runs under the close deadline.
 func (w *worker) undo() (status libpam.Status) {
+	w.endProcesses()
 	tx := w.tx
 	w.tx = nil
 	w.life.bound(func() { status = tx.Undo(w.flags(0)) })
 	if status != libpam.Success {
 		w.log.Printf("undoing %s: %s", w.name(), status.Text())
 	}
+	w.removeRecord()
 	return status
 }
 
@@ -218,15 +248,19 @@ const maxEnvironment = 512 << 10
 
 func fitting(environment []libpam.Variable) (variables []*pb.Variable, omitted uint32) {
 	size := 0
-	for _, v := range environment {
-		size += len(v.Name) + len(v.Value) + 16
-		if size > maxEnvironment {
-			omitted++
-			continue
+	for i, v := range environment {
+		if size += len(v.Name) + len(v.Value) + 16; size > maxEnvironment {
+			return variablesOf(environment[:i]), uint32(len(environment) - i)
 		}
+	}
+	return variablesOf(environment), 0
+}
+
+func variablesOf(environment []libpam.Variable) (variables []*pb.Variable) {
+	for _, v := range environment {
 		variables = append(variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
 	}
-	return variables, omitted
+	return variables
 }
 
 func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -50,6 +50,8 @@ func outline(events []*pb.Event) (lines []string) {
 		switch body := event.GetBody().(type) {
 		case *pb.Event_Result:
 			lines = append(lines, fmt.Sprintf("%s %v skipped %v", body.Result.GetStep(), body.Result.GetCode(), body.Result.GetSkipped() != nil))
+		case *pb.Event_Started:
+			lines = append(lines, fmt.Sprintf("%T", body.Started.GetOutcome()))
 		case *pb.Event_Fault:
 			lines = append(lines, "fault "+body.Fault.GetKind().String())
 		default:

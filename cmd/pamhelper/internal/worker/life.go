@@ -99,6 +99,22 @@ func (l *life) bound(call func()) {
 	}
 }
 
+// aside runs a call that has a bound of its own: the close deadline, where it
+// runs already, begins again behind it.
+func (l *life) aside(call func()) {
+	l.mu.Lock()
+	if l.closing != nil {
+		l.closing.Stop()
+	}
+	l.mu.Unlock()
+	call()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing != nil && !l.isOver {
+		l.closing.Reset(l.limits.close)
+	}
+}
+
 // stop ends the login for a reason, nil where nobody has to be told. Only the
 // first reason counts.
 func (l *life) stop(reason error) {

@@ -13,6 +13,7 @@ import (
 //	connected ─Hello→ greeted ─Begin→ begun ─Authenticate→ proven ─Account→ permitted
 //	    proven ─Account: PAM_NEW_AUTHTOK_REQD→ expired ─ChangePassword→ permitted
 //	    permitted ─Credentials→ credentialed ─OpenSession→ open ─CloseSession→ closed
+//	    open ─Start→ open
 //
 // A step that does not succeed leads to failed, where further steps are
 // skipped; End leads from everywhere behind Hello to ended.
@@ -49,13 +50,14 @@ const (
 	changePassword
 	credentials
 	openSession
+	start
 	closeSession
 	end
 )
 
 func (r request) String() string {
 	return [...]string{"an unknown request", "Hello", "Begin", "Authenticate", "Account", "ChangePassword",
-		"Credentials", "OpenSession", "CloseSession", "End"}[r]
+		"Credentials", "OpenSession", "Start", "CloseSession", "End"}[r]
 }
 
 func kindOf(req *pb.Request) request {
@@ -74,6 +76,8 @@ func kindOf(req *pb.Request) request {
 		return credentials
 	case *pb.Request_OpenSession:
 		return openSession
+	case *pb.Request_Start:
+		return start
 	case *pb.Request_CloseSession:
 		return closeSession
 	case *pb.Request_End:
@@ -96,7 +100,7 @@ const (
 type rule struct {
 	phase   phase
 	request request
-	handler func(*worker, *pb.Request) (outcome, error)
+	handler func(*worker, *call) (outcome, error)
 	next    phase
 }
 
@@ -109,6 +113,7 @@ var strict = []rule{
 	{expired, changePassword, (*worker).changePassword, permitted},
 	{permitted, credentials, (*worker).credentials, credentialed},
 	{credentialed, openSession, (*worker).openSession, open},
+	{open, start, (*worker).startProcess, open},
 	{open, closeSession, (*worker).closeSession, closed},
 
 	{greeted, end, (*worker).end, ended},
@@ -125,12 +130,14 @@ var strict = []rule{
 	// either: the steps behind it are skipped, and ChangePassword may follow.
 	{expired, credentials, (*worker).skip, expired},
 	{expired, openSession, (*worker).skip, expired},
+	{expired, start, (*worker).skip, expired},
 	{expired, closeSession, (*worker).skip, expired},
 	{failed, authenticate, (*worker).skip, failed},
 	{failed, account, (*worker).skip, failed},
 	{failed, changePassword, (*worker).skip, failed},
 	{failed, credentials, (*worker).skip, failed},
 	{failed, openSession, (*worker).skip, failed},
+	{failed, start, (*worker).skip, failed},
 	{failed, closeSession, (*worker).skip, failed},
 }
 
@@ -144,6 +151,7 @@ var debugging = []rule{
 	{begun, changePassword, (*worker).changePassword, begun},
 	{begun, credentials, (*worker).credentials, begun},
 	{begun, openSession, (*worker).openSession, begun},
+	{begun, start, (*worker).startProcess, begun},
 	{begun, closeSession, (*worker).closeSession, begun},
 	{greeted, end, (*worker).end, ended},
 	{begun, end, (*worker).end, ended},
@@ -154,6 +162,7 @@ var debugging = []rule{
 	{failed, changePassword, (*worker).skip, failed},
 	{failed, credentials, (*worker).skip, failed},
 	{failed, openSession, (*worker).skip, failed},
+	{failed, start, (*worker).skip, failed},
 	{failed, closeSession, (*worker).skip, failed},
 }
 
@@ -172,8 +181,8 @@ func (w *worker) follow(r rule, result outcome) phase {
 
 // permit finds the rule for a request, or says why there is none. A request
 // with anything in it that the schema does not have is not permitted either.
-func (w *worker) permit(req *pb.Request) (rule, error) {
-	kind := kindOf(req)
+func (w *worker) permit(req *call) (rule, error) {
+	kind := kindOf(req.Request)
 	if hasUnknown(req.ProtoReflect()) {
 		return rule{}, violation(fmt.Sprintf("%s with a field this version does not have", kind))
 	}

@@ -16,20 +16,20 @@ var strictWanted = map[phase][]request{
 	greeted:      {begin, end},
 	begun:        {authenticate, end},
 	proven:       {account, end},
-	expired:      {changePassword, credentials, openSession, closeSession, end},
+	expired:      {changePassword, credentials, openSession, start, closeSession, end},
 	permitted:    {credentials, end},
 	credentialed: {openSession, end},
-	open:         {closeSession, end},
+	open:         {start, closeSession, end},
 	closed:       {end},
-	failed:       {authenticate, account, changePassword, credentials, openSession, closeSession, end},
+	failed:       {authenticate, account, changePassword, credentials, openSession, start, closeSession, end},
 	ended:        {},
 }
 
 var debuggingWanted = map[phase][]request{
 	connected: {hello},
 	greeted:   {begin, end},
-	begun:     {authenticate, account, changePassword, credentials, openSession, closeSession, end},
-	failed:    {authenticate, account, changePassword, credentials, openSession, closeSession, end},
+	begun:     {authenticate, account, changePassword, credentials, openSession, start, closeSession, end},
+	failed:    {authenticate, account, changePassword, credentials, openSession, start, closeSession, end},
 }
 
 func TestEveryRequestInEveryPhaseOfTheStrictTable(t *testing.T) {
@@ -163,9 +163,10 @@ func TestWhatWaitsIsBoundedOnArrival(t *testing.T) {
 	for _, req := range []*pb.Request{
 		{Body: &pb.Request_Begin{Begin: many}},
 		{Body: &pb.Request_Hello{Hello: features}},
+		{Body: &pb.Request_Start{Start: &pb.Start{Command: make([]byte, maxCommand+1)}}},
 	} {
 		login := newFakeLogin(t, nil)
-		if err := login.route(req); err == nil || len(login.queue) != 0 {
+		if err := login.route(&call{Request: req}); err == nil || len(login.queue) != 0 {
 			t.Errorf("%s too large: error %v, %d wait; want it refused", kindOf(req), err, len(login.queue))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -19,9 +20,13 @@ type policy struct {
 	services  []string // the only PAM services served
 	tty       string   // PAM_TTY, whoever logs in from wherever
 	variables []string // names an agent may put into the PAM environment
-	login     time.Duration
-	prompt    time.Duration
-	close     time.Duration
+	// clientVariables are names of variables, or PREFIX*, that a client may
+	// choose for the user's process.
+	clientVariables []string
+	grace           proc.Grace // how long the processes of a login may take to end
+	login           time.Duration
+	prompt          time.Duration
+	close           time.Duration
 	// closeFloor is the shortest close deadline an agent may ask for.
 	closeFloor time.Duration
 }
@@ -33,9 +38,13 @@ func builtin() policy {
 		services:  []string{"sshd"},
 		tty:       "ssh",
 		variables: []string{"TELEPORT_USERNAME", "TELEPORT_ROLES"},
-		login:     120 * time.Second,
-		prompt:    60 * time.Second,
-		close:     15 * time.Second,
+
+		clientVariables: []string{"LANG", "LC_*", "SSH_CLIENT", "SSH_CONNECTION"},
+		grace:           proc.Grace{Hangup: time.Second, Terminate: 2 * time.Second, Kill: 2 * time.Second},
+
+		login:  120 * time.Second,
+		prompt: 60 * time.Second,
+		close:  15 * time.Second,
 
 		closeFloor: 5 * time.Second,
 	}
@@ -82,6 +91,21 @@ func bounded(h *pb.Hello) error {
 	return nil
 }
 
+// maxCommand is one less than the longest argument of Linux (execve(2),
+// MAX_ARG_STRLEN), in bytes.
+const maxCommand = 128<<10 - 1
+
+// terminalType is what names an entry of terminfo.
+var terminalType = regexp.MustCompile(`^[A-Za-z0-9._+-]{0,64}$`)
+
+// boundedStart says what is too much in a Start, or no variable at all.
+func boundedStart(s *pb.Start) error {
+	if len(s.GetCommand()) > maxCommand || len(s.GetTerminal().GetType()) > maxItem {
+		return violation(fmt.Sprintf("a command of more than %d bytes, or a terminal type of more than %d", maxCommand, maxItem))
+	}
+	return variablesFit(s.GetVariables())
+}
+
 // wellFormed says what in a Begin cannot be given to PAM at all, whatever the
 // policy: also a debugging worker holds to it.
 func wellFormed(b *pb.Begin) error {
@@ -97,16 +121,21 @@ func wellFormed(b *pb.Begin) error {
 			return refuse("%s %s has more than %d bytes, a newline or a NUL", item.name, quoted([]byte(item.value)), item.most)
 		}
 	}
+	return variablesFit(b.GetVariables())
+}
+
+// variablesFit says what is too much, or no variable, in a list of them.
+func variablesFit(variables []*pb.Variable) error {
 	size := 0
-	for _, v := range b.GetVariables() {
+	for _, v := range variables {
 		size += len(v.GetName()) + len(v.GetValue())
 		name, value := string(v.GetName()), string(v.GetValue())
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
 			return refuse("variable %s is not a variable: a name without = or NUL, a value without NUL", quoted(v.GetName()))
 		}
 	}
-	if len(b.GetVariables()) > maxVariables || size > maxVariableBytes {
-		return refuse("%d variables of %d bytes; at most %d of %d bytes", len(b.GetVariables()), size, maxVariables, maxVariableBytes)
+	if len(variables) > maxVariables || size > maxVariableBytes {
+		return refuse("%d variables of %d bytes; at most %d of %d bytes", len(variables), size, maxVariables, maxVariableBytes)
 	}
 	return nil
 }

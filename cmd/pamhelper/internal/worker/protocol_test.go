@@ -188,7 +188,8 @@ func TestForbiddenRequestsEndTheLogin(t *testing.T) {
 		{"unknown request", append(length(3), 0xfa, 0x01, 0), "an unknown request"},
 		{"unknown field", unknownField, "Account with a field this version does not have"},
 		{"unknown field in an answer", unknownInAnswer, "a malformed one"},
-		{"a start of a process, which is reserved", append(length(2), 8<<3|2, 0), "an unknown request"},
+		{"a start of a process without the feature", append(length(2), 8<<3|2, 0), "Start without the feature processes"},
+		{"a signal to no process", append(length(4), 9<<3|2, 2, 16, 15), "a signal to a process that was never started"},
 		{"second Hello", frame(t, helloRequest(ipc.Version)), "Hello is not permitted in phase begun"},
 		{"second Begin", frame(t, beginRequest(0)), "Begin is not permitted in phase begun"},
 		{"answer without a prompt", frame(t, answer(1, "x")), "prompt that was never given"},
@@ -346,7 +347,7 @@ func TestStrayDescriptorsEndTheLogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.ends(pb.Fault_VIOLATION, "descriptors where none were declared")
+		w.ends(pb.Fault_VIOLATION, "descriptors")
 	}
 }
 

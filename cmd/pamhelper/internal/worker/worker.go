@@ -2,7 +2,8 @@
 // off a socket, holds them to the phase table and the policy, and runs them as
 // one PAM transaction on the process's main thread. It ends with the login.
 //
-// It does not start anybody's shell, and it does not read PAM's files.
+// After the session is open it starts the user's processes, and before that is
+// closed it ends them. It does not read PAM's files.
 package worker
 
 import (
@@ -17,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -29,6 +31,14 @@ type Debug struct {
 	Tty     string // PAM_TTY; empty: not set
 	// Flags are PAM's flags for every step; nil: those of a real login.
 	Flags *libpam.Flags
+}
+
+// Options are what a worker's starter decides.
+type Options struct {
+	// Debug is nil for an agent's worker.
+	Debug *Debug
+	// NoLoginRecords leaves utmp, wtmp, lastlog and btmp alone.
+	NoLoginRecords bool
 }
 
 // ErrNoSocket is returned where the worker was not started over a socket.
@@ -49,7 +59,14 @@ type worker struct {
 
 	life  *life
 	conv  *conversation
-	queue chan *pb.Request
+	queue chan *call
+
+	config       libpam.Config // as Begin bound it
+	passwd       passwd        // of the session; empty before the first process
+	processes    *processes
+	recorded     bool         // keep a record in /run/pamhelper
+	record       *record.Held // nil: nothing to undo yet
+	loginRecords bool         // keep utmp, wtmp, lastlog and btmp
 
 	sending sync.Mutex
 	hung    bool // the agent was told that a module hangs: no event after that
@@ -79,9 +96,18 @@ type transaction interface {
 var _ transaction = (*libpam.Transaction)(nil)
 
 // Main serves the login on descriptor 3 and returns when it is over. The
-// calling goroutine is locked to the main thread. debug is nil for an agent's
-// worker.
-func Main(debug *Debug) error {
+// calling goroutine is locked to the main thread.
+func Main(options Options) error {
+	return run(options.Debug, func(w *worker) error {
+		isRoot := os.Geteuid() == 0 && w.debug == nil
+		w.recorded, w.loginRecords = isRoot, isRoot && !options.NoLoginRecords
+		return w.serve()
+	})
+}
+
+// run prepares the process and its worker, lets it work, and leaves nothing
+// running.
+func run(debug *Debug, work func(*worker) error) error {
 	fd := socketFD()
 	if fd < 0 {
 		return ErrNoSocket
@@ -112,7 +138,8 @@ func Main(debug *Debug) error {
 	w.crashFD = descriptorOf(stream)
 	defer stopOnSignal(w.life)()
 	libpam.Guard(w.crashFD) // keeps the dispositions as they are from here on
-	err = w.serve()
+	libpam.SetLimits(limitsAtStart())
+	err = work(w)
 	killDescendants(logger)
 	printed.Wait()
 	return err
@@ -125,7 +152,8 @@ func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
 		w.table = debugging
 		w.policy.login, w.policy.prompt, w.policy.closeFloor = time.Hour, time.Hour, 0
 	}
-	w.queue = make(chan *pb.Request, ipc.MaxQueued)
+	w.queue = make(chan *call, ipc.MaxQueued)
+	w.processes = newProcesses()
 	w.life = newLife(w.policy)
 	w.conv = &conversation{w: w}
 	w.start = func(config libpam.Config) (transaction, libpam.Status) {
@@ -159,10 +187,23 @@ func (w *worker) serve() error {
 	w.life.over()
 	w.conn.Close()
 	<-received
+	w.dropQueue()
 	if f == nil {
 		return nil
 	}
 	return f
+}
+
+// dropQueue closes the descriptors of requests that are not served any more.
+func (w *worker) dropQueue() {
+	for {
+		select {
+		case req := <-w.queue:
+			req.closeFiles()
+		default:
+			return
+		}
+	}
 }
 
 // name is the login in a line of the log.
@@ -179,12 +220,16 @@ func (w *worker) steps() error {
 		select {
 		case <-w.life.stopped:
 			return w.life.reason()
+		case p := <-w.processes.exits:
+			w.ended(p)
 		case req := <-w.queue:
 			if w.life.isStopped() {
+				req.closeFiles()
 				return w.life.reason()
 			}
 			rule, err := w.permit(req)
 			if err != nil {
+				req.closeFiles()
 				return err
 			}
 			result, err := rule.handler(w, req)
@@ -201,9 +246,10 @@ func (w *worker) steps() error {
 // turn. It ends with the connection.
 func (w *worker) receive() {
 	for {
-		req, err := w.conn.ReadRequest()
-		if err == nil {
-			err = w.route(req)
+		req, files, err := w.conn.ReadRequest()
+		lost := errors.Is(err, ipc.ErrDescriptorsLost)
+		if err == nil || lost {
+			err = w.route(&call{req, files, lost})
 		}
 		if err != nil {
 			w.life.stop(readFault(err))
@@ -212,7 +258,14 @@ func (w *worker) receive() {
 	}
 }
 
-func (w *worker) route(req *pb.Request) error {
+// route hands a request on, or says what it breaks. What waits is kept in
+// memory, so it is measured before.
+func (w *worker) route(req *call) (err error) {
+	defer func() {
+		if err != nil {
+			req.closeFiles()
+		}
+	}()
 	switch body := req.GetBody().(type) {
 	case *pb.Request_Answer:
 		return w.conv.deliver(body.Answer.GetId(), body.Answer, hasUnknown(req.ProtoReflect()))
@@ -223,10 +276,18 @@ func (w *worker) route(req *pb.Request) error {
 			return err
 		}
 	case *pb.Request_Begin:
-		// Checked before it waits: what waits is kept in memory.
 		if err := wellFormed(body.Begin); err != nil {
 			return err
 		}
+	case *pb.Request_Start:
+		if err := boundedStart(body.Start); err != nil {
+			return err
+		}
+	case *pb.Request_Signal:
+		if hasUnknown(req.ProtoReflect()) {
+			return violation("Signal with a field this version does not have")
+		}
+		return w.signal(body.Signal)
 	}
 	select {
 	case w.queue <- req:
@@ -256,14 +317,15 @@ func readFault(err error) error {
 // writeTimeout is how long an agent may leave events unread.
 const writeTimeout = 10 * time.Second
 
-func (w *worker) send(event *pb.Event) {
+// send sends an event, with the descriptors that it declares.
+func (w *worker) send(event *pb.Event, files ...*os.File) {
 	w.sending.Lock()
 	defer w.sending.Unlock()
 	if w.hung {
 		return // the last event has been sent
 	}
 	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err := w.conn.Write(event); err != nil && w.conn.Err() != nil {
+	if err := w.conn.WriteFiles(event, files); err != nil && w.conn.Err() != nil {
 		w.life.stop(nil)
 	} else if err != nil {
 		w.life.stop(&fault{kind: pb.Fault_INTERNAL, text: "cannot send: " + err.Error()})

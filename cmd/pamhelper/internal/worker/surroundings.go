@@ -35,12 +35,18 @@ func harden() error {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	// The Go runtime raised the soft limit. Modules and their children see the
-	// true one; setting it through syscall also tells the runtime to leave it.
-	saved := C.pamhelper_start.limits[unix.RLIMIT_NOFILE]
-	syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(saved.rlim_cur), Max: uint64(saved.rlim_max)})
 	libpam.ChildSignals(unsafe.Pointer(&C.pamhelper_start.actions[0]), unsafe.Pointer(&C.pamhelper_start.mask))
 	return nil
+}
+
+// limitsAtStart are the limits the process was started with. Modules and the
+// user's process get them: for itself the Go runtime has raised one.
+func limitsAtStart() (limits libpam.Limits) {
+	for i := range limits {
+		saved := C.pamhelper_start.limits[i]
+		limits[i] = syscall.Rlimit{Cur: uint64(saved.rlim_cur), Max: uint64(saved.rlim_max)}
+	}
+	return limits
 }
 
 // captureOutput puts a pipe in the place of standard output and error, where

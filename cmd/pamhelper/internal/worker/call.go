@@ -1,0 +1,21 @@
+package worker
+
+import (
+	"os"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// call is a request that waits its turn, with the descriptors that came with it.
+type call struct {
+	*pb.Request
+	files []*os.File
+	lost  bool // the descriptors did not arrive: none was free
+}
+
+func (c *call) closeFiles() {
+	for _, file := range c.files {
+		file.Close()
+	}
+	c.files = nil
+}

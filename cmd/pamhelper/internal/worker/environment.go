@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"strings"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// userPath is the PATH of a user's process, as Debian's sshd has it.
+const (
+	userPath = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+	rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// environment is what a process of the user begins with; what comes later wins:
+// what the client asked for and the policy admits, the base of every login, what
+// PAM's modules set. The second result counts what was not admitted.
+func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, uint32) {
+	e := environment{}
+	omitted := uint32(0)
+	for _, v := range start.GetVariables() {
+		if !w.admits(string(v.GetName())) {
+			omitted++
+			continue
+		}
+		e.set(string(v.GetName()), string(v.GetValue()))
+	}
+	e.set("USER", a.name)
+	e.set("LOGNAME", a.name)
+	e.set("HOME", a.home)
+	e.set("PATH", pathOf(a))
+	e.set("MAIL", "/var/mail/"+a.name)
+	e.set("SHELL", a.shell)
+	if t := start.GetTerminal(); t != nil {
+		if t.GetType() != "" {
+			e.set("TERM", t.GetType())
+		}
+		e.set("SSH_TTY", tty)
+	}
+	for _, v := range w.tx.Environment() {
+		e.set(v.Name, v.Value)
+	}
+	return e.list, omitted
+}
+
+func pathOf(a passwd) string {
+	if a.uid == 0 {
+		return rootPath
+	}
+	return userPath
+}
+
+// admits reports whether a client may choose a variable of the user's process.
+func (w *worker) admits(name string) bool {
+	if w.debug != nil {
+		return true
+	}
+	for _, pattern := range w.policy.clientVariables {
+		prefix, isPrefix := strings.CutSuffix(pattern, "*")
+		if name == pattern || isPrefix && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// environment is a list of NAME=VALUE, each name once.
+type environment struct{ list []string }
+
+func (e *environment) set(name, value string) {
+	for i, assignment := range e.list {
+		if strings.HasPrefix(assignment, name+"=") {
+			e.list[i] = name + "=" + value
+			return
+		}
+	}
+	e.list = append(e.list, name+"="+value)
+}

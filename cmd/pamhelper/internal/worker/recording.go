@@ -1,0 +1,117 @@
+// What a login leaves behind for others: the record in /run/pamhelper, by which
+// it is closed when its worker has died, and the machine's login records.
+
+package worker
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/loginrecord"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// beginRecord makes the record, before there is anything to undo. Without it no
+// credentials are established: nobody could delete them.
+func (w *worker) beginRecord() error {
+	if !w.recorded || w.record != nil {
+		return nil
+	}
+	r := &pb.Record{
+		Worker: uint32(os.Getpid()), Since: time.Now().Unix(), Service: w.config.Service, User: []byte(w.config.User),
+		Tty: w.config.Tty, Rhost: w.config.Rhost, Ruser: []byte(w.config.Ruser), Credentials: true,
+	}
+	r.Environment = variablesOf(w.tx.Environment())
+	held, err := record.Create(r)
+	if err != nil {
+		return &fault{kind: pb.Fault_INTERNAL, text: err.Error()}
+	}
+	w.record = held
+	return nil
+}
+
+// writeDown brings the record up to date. Without a record it does nothing.
+func (w *worker) writeDown() error {
+	if w.record == nil {
+		return nil
+	}
+	w.record.Processes = nil
+	for _, p := range w.processes.which(func(*process) bool { return true }) {
+		r := &pb.RecordedProcess{Pid: uint32(p.pid), StartTime: p.start, LoginRecord: p.recorded}
+		if p.terminal != nil {
+			r.Terminal, r.TerminalChangedNs = p.terminal.name, p.terminal.changed
+		}
+		w.record.Processes = append(w.record.Processes, r)
+	}
+	if w.tx != nil {
+		w.record.Environment = variablesOf(w.tx.Environment())
+	}
+	return w.record.Save()
+}
+
+// note brings the record up to date where a failure only means that more than
+// needed will be undone.
+func (w *worker) note() {
+	if err := w.writeDown(); err != nil {
+		w.log.Printf("%s: %v", w.name(), err)
+	}
+}
+
+// removeRecord: nothing is left to undo.
+func (w *worker) removeRecord() {
+	if w.record == nil {
+		return
+	}
+	if err := w.record.Remove(); err != nil {
+		w.log.Printf("%s: remove its record: %v", w.name(), err)
+	}
+	w.record = nil
+}
+
+// recordLogin writes the login of a process with a terminal into the machine's
+// files.
+func (w *worker) recordLogin(p *process, a passwd) {
+	if p.terminal == nil || !w.loginRecords {
+		return
+	}
+	p.recorded = true
+	w.logRecord("login", loginrecord.Login(w.entry(p.terminal.name, a.uid)))
+}
+
+func (w *worker) recordLogout(p *process) {
+	if p.recorded {
+		w.logRecord("logout", loginrecord.Logout(w.entry(p.terminal.name, 0)))
+	}
+}
+
+// recordFailure writes a failed authentication into btmp, where somebody
+// answered: who only left has not failed.
+func (w *worker) recordFailure() {
+	if !w.loginRecords || w.conv.abandoned {
+		return
+	}
+	w.logRecord("failed login", loginrecord.Failed(w.entry("", 0)))
+}
+
+// entry is one for the machine's files. The worker's process id stands there: it
+// lives as long as the login.
+func (w *worker) entry(line string, uid uint32) loginrecord.Entry {
+	return loginrecord.Entry{User: w.user, UID: uid, Line: line, Host: w.config.Rhost, PID: os.Getpid(), Time: time.Now()}
+}
+
+// logRecord logs what could not be written. A file that does not exist is the
+// administrator's way of not keeping it.
+func (w *worker) logRecord(what string, err error) {
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, loginrecord.ErrNoEntry) {
+			w.log.Printf("%s: record of the %s: %v", w.name(), what, err)
+		}
+	}
+}

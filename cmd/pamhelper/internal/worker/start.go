@@ -1,0 +1,152 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// startProcess starts a process of the user. Whatever it cannot do is told to the
+// agent, and the session goes on.
+func (w *worker) startProcess(req *call) (outcome, error) {
+	defer req.closeFiles()
+	if !w.processes.allowed {
+		return refused, violation("Start without the feature " + ipc.FeatureProcesses)
+	}
+	started := &pb.Started{}
+	p, omitted, err := w.launch(req)
+	if err != nil {
+		w.log.Printf("%s: no process started: %v", w.name(), err)
+		started.Outcome = &pb.Started_NotStarted{NotStarted: notStarted(err)}
+		w.send(&pb.Event{Body: &pb.Event_Started{Started: started}})
+		return succeeded, nil
+	}
+	said := &pb.Process{Number: p.number, Pid: uint32(p.pid), VariablesOmitted: omitted}
+	started.Outcome = &pb.Started_Process{Process: said}
+	var files []*os.File
+	if p.terminal != nil {
+		said.Terminal = p.terminal.name
+		files = []*os.File{p.terminal.master}
+	}
+	started.Descriptors = uint32(len(files))
+	w.send(&pb.Event{Body: &pb.Event_Started{Started: started}}, files...)
+	return succeeded, w.watch(p)
+}
+
+func notStarted(err error) *pb.NotStarted {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	return &pb.NotStarted{Text: err.Error(), Errno: uint32(errno)}
+}
+
+// launch starts a process and writes it down before it becomes the user's.
+func (w *worker) launch(req *call) (p *process, omitted uint32, err error) {
+	start := req.GetStart()
+	if req.lost {
+		return nil, 0, errors.New("the helper may not have more descriptors open: raise its limit (LimitNOFILE=)")
+	}
+	if err := startable(start, len(req.files)); err != nil {
+		return nil, 0, err
+	}
+	if len(w.processes.running) >= maxProcesses {
+		return nil, 0, fmt.Errorf("%d processes of this login have not ended yet, together with what they left running; no more are started", maxProcesses)
+	}
+	a, err := w.passwdOfSession()
+	if err != nil {
+		return nil, 0, err
+	}
+	p = &process{}
+	files := [3]*os.File{}
+	if start.GetTerminal() != nil {
+		var slave *os.File
+		p.terminal, slave, err = openTerminal(a, start.GetTerminal())
+		if err != nil {
+			return nil, 0, err
+		}
+		defer slave.Close()
+		files = [3]*os.File{slave, slave, slave}
+	} else {
+		files = [3]*os.File(req.files)
+		givePipes(files, a)
+	}
+	tty := ""
+	if p.terminal != nil {
+		tty = p.terminal.name
+	}
+	environment, omitted := w.environment(start, a, tty)
+	if err := w.run(p, a, string(start.GetCommand()), environment, files); err != nil {
+		w.giveBack(p)
+		return nil, 0, err
+	}
+	return p, omitted, nil
+}
+
+// run forks the process, writes it down, and lets it become the user's shell.
+func (w *worker) run(p *process, a passwd, command string, environment []string, files [3]*os.File) error {
+	child, err := spawn(a, command, environment, files, p.terminal != nil)
+	if err != nil {
+		return err
+	}
+	p.pid = child.pid
+	now, err := proc.Read(child.pid)
+	if err != nil {
+		child.abandon()
+		return err
+	}
+	p.start = now.Start
+	w.processes.add(p)
+	if err := w.writeDown(); err != nil {
+		w.processes.forget(p)
+		child.abandon()
+		return err
+	}
+	if err := child.release(); err != nil {
+		w.processes.forget(p)
+		return errors.Join(err, w.writeDown())
+	}
+	if w.recordLogin(p, a); p.recorded {
+		w.note()
+	}
+	return nil
+}
+
+// startable says what in a Start no process could be started with.
+func startable(start *pb.Start, files int) error {
+	t := start.GetTerminal()
+	switch {
+	case t == nil && files != 3:
+		return fmt.Errorf("%d descriptors came; a process without a terminal needs 3: standard input, output and error", files)
+	case t != nil && files != 0:
+		return fmt.Errorf("%d descriptors came; a process with a terminal takes none", files)
+	case slices.Contains(start.GetCommand(), 0):
+		return errors.New("the command holds a NUL byte")
+	case !terminalType.MatchString(t.GetType()):
+		return fmt.Errorf("terminal type %s is not one", quoted([]byte(t.GetType())))
+	case max(t.GetColumns(), t.GetRows(), t.GetWidthPx(), t.GetHeightPx()) > 0xffff:
+		return errors.New("a window of more than 65535 columns, rows or pixels")
+	}
+	return nil
+}
+
+// givePipes makes pipes the user's, as a process of the user could have made
+// them: opening /dev/stdout needs that. Only pipes without a name: of any other
+// file the agent must not choose the owner.
+func givePipes(files [3]*os.File, a passwd) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	for _, file := range files {
+		var fs unix.Statfs_t
+		if unix.Fstatfs(descriptor(file), &fs) == nil && fs.Type == unix.PIPEFS_MAGIC {
+			unix.Fchown(descriptor(file), int(a.uid), -1)
+		}
+	}
+}

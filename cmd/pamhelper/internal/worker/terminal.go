@@ -1,0 +1,141 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// terminal is the terminal of one process of the user. The worker keeps its own
+// duplicate of the master side until the slave has been given back to root: as
+// long as that is open the number names no other terminal.
+type terminal struct {
+	master  *os.File
+	name    string // "/dev/pts/3"
+	changed int64  // the slave's inode: changed last, in nanoseconds since 1970
+}
+
+// openTerminal makes a terminal that the user owns, and returns its slave side
+// too, which is for the user's process only: with another copy open the agent
+// would never see the end.
+func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, err error) {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a terminal: %w", err)
+	}
+	t = &terminal{master: os.NewFile(uintptr(fd), "/dev/ptmx")}
+	defer func() {
+		if err != nil {
+			t.master.Close()
+		}
+	}()
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		return nil, nil, fmt.Errorf("name of the terminal: %w", err)
+	}
+	t.name = fmt.Sprintf("/dev/pts/%d", number)
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		return nil, nil, fmt.Errorf("unlock %s: %w", t.name, err)
+	}
+	size := &unix.Winsize{
+		Row: uint16(window.GetRows()), Col: uint16(window.GetColumns()),
+		Xpixel: uint16(window.GetWidthPx()), Ypixel: uint16(window.GetHeightPx()),
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size); err != nil {
+		return nil, nil, fmt.Errorf("size of %s: %w", t.name, err)
+	}
+	slave, err = t.slave()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := t.own(slave, a); err != nil {
+		slave.Close()
+		return nil, nil, err
+	}
+	return t, slave, nil
+}
+
+// slave opens the slave side through the master, not by a name that may mean
+// another terminal in a mount namespace that a module made (ioctl_tty(2)).
+func (t *terminal) slave() (*os.File, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(descriptor(t.master)), unix.TIOCGPTPEER,
+		unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		return nil, fmt.Errorf("open %s: %w", t.name, errno)
+	}
+	return os.NewFile(fd, t.name), nil
+}
+
+// own makes the terminal the user's, with the group tty, whose programs may write
+// to it (write(1), wall(1)).
+func (t *terminal) own(slave *os.File, a passwd) error {
+	if os.Geteuid() != 0 {
+		return nil // it belongs to whom the worker runs as
+	}
+	group, mode := int(a.gid), os.FileMode(0o622)
+	if tty, err := user.LookupGroup("tty"); err == nil {
+		if gid, err := strconv.Atoi(tty.Gid); err == nil {
+			group, mode = gid, 0o620
+		}
+	}
+	if err := errors.Join(slave.Chown(int(a.uid), group), slave.Chmod(mode)); err != nil {
+		return fmt.Errorf("give %s to the user: %w", t.name, err)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(descriptor(slave), &stat); err != nil {
+		return err
+	}
+	t.changed = stat.Ctim.Nano()
+	return nil
+}
+
+// giveBack makes the terminal root's and lets it go.
+func (t *terminal) giveBack() error {
+	defer t.master.Close()
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	slave, err := t.slave()
+	if err != nil {
+		return err
+	}
+	defer slave.Close()
+	return errors.Join(slave.Chown(0, -1), slave.Chmod(0o600))
+}
+
+// giveBackNamed does the same for a terminal whose worker is dead: only where it
+// is still the one that was recorded.
+func giveBackNamed(name string, changed int64) error {
+	file, err := os.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(descriptor(file), &stat); err != nil {
+		return err
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFCHR || stat.Ctim.Nano() != changed {
+		return nil // another login's by now
+	}
+	path := fmt.Sprintf("/proc/self/fd/%d", descriptor(file))
+	return errors.Join(os.Chown(path, 0, -1), os.Chmod(path, 0o600))
+}
+
+// descriptor returns a file's number without changing its mode, as Fd does.
+func descriptor(file *os.File) int {
+	number := -1
+	if raw, err := file.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { number = int(fd) })
+	}
+	return number
+}

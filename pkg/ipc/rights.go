@@ -1,0 +1,143 @@
+package ipc
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// ErrDescriptorsLost: a message came without its descriptors, because this
+// process may not have more of them open.
+var ErrDescriptorsLost = errors.New("no descriptor is free for those that were sent")
+
+const (
+	maxDescriptors = 3   // what a message can declare: those of Start
+	maxRights      = 256 // above what the kernel puts into one message (253, SCM_MAX_FD)
+)
+
+// declaredDescriptors is how many descriptors a message says come with it. Only
+// Start and Started can say so.
+func declaredDescriptors(m proto.Message) int {
+	switch m := m.(type) {
+	case *pb.Request:
+		return int(min(m.GetStart().GetDescriptors(), math.MaxInt32))
+	case *pb.Event:
+		return int(min(m.GetStarted().GetDescriptors(), math.MaxInt32))
+	}
+	return 0
+}
+
+// messageReader is what a *net.UnixConn can, and what wraps one.
+type messageReader interface {
+	ReadMsgUnix(p, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
+}
+
+type messageWriter interface {
+	WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (n, oobn int, err error)
+}
+
+// rightsReader reads from a unix socket and keeps the descriptors that come
+// (unix(7), SCM_RIGHTS). The kernel never joins bytes that came with descriptors
+// to bytes behind them, and a frame is read without reading ahead: what is kept
+// when a frame has been read came with that frame.
+type rightsReader struct {
+	conn  messageReader
+	oob   []byte
+	files []*os.File
+	lost  bool // the kernel dropped some
+}
+
+func newRightsReader(conn messageReader) *rightsReader {
+	return &rightsReader{conn: conn, oob: make([]byte, unix.CmsgSpace(4*maxRights))}
+}
+
+// Read fails with a ViolationError where one frame brings more descriptors than
+// any message can declare.
+func (r *rightsReader) Read(p []byte) (int, error) {
+	n, oobn, flags, _, err := r.conn.ReadMsgUnix(p, r.oob)
+	r.lost = r.lost || flags&unix.MSG_CTRUNC != 0
+	if oobn > 0 {
+		r.files = append(r.files, filesOf(r.oob[:oobn])...)
+	}
+	if len(r.files) > maxDescriptors {
+		return 0, &ViolationError{Text: "more descriptors than a message can have"}
+	}
+	if errors.Is(err, io.EOF) || err == nil && n == 0 && len(p) > 0 {
+		return n, io.EOF // as io.Reader has it, not wrapped by package net
+	}
+	return n, err
+}
+
+// takeRights hands out what came since the last call.
+func (c *Conn) takeRights() (files []*os.File, lost bool) {
+	if c.rights == nil {
+		return nil, false
+	}
+	files, lost = c.rights.files, c.rights.lost
+	c.rights.files, c.rights.lost = nil, false
+	return files, lost
+}
+
+// writeRights writes the first bytes of a frame with its descriptors and
+// returns those that are left.
+func (c *Conn) writeRights(buf []byte, files []*os.File) ([]byte, error) {
+	if len(files) == 0 {
+		return buf, nil
+	}
+	stream, ok := c.stream.(messageWriter)
+	if !ok {
+		return buf, errors.New("descriptors need a unix socket")
+	}
+	numbers := make([]int, 0, len(files))
+	for _, file := range files {
+		number := descriptorOf(file)
+		if number < 0 {
+			return buf, os.ErrClosed
+		}
+		numbers = append(numbers, number)
+	}
+	defer runtime.KeepAlive(files)
+	n, _, err := stream.WriteMsgUnix(buf, unix.UnixRights(numbers...), nil)
+	return buf[n:], err
+}
+
+// descriptorOf returns a file's number without changing its mode, as Fd does;
+// -1 where it is closed. The file stays the caller's.
+func descriptorOf(file *os.File) int {
+	number := -1
+	if raw, err := file.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { number = int(fd) })
+	}
+	return number
+}
+
+func filesOf(oob []byte) (files []*os.File) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	for _, m := range messages {
+		fds, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			files = append(files, os.NewFile(uintptr(fd), "received"))
+		}
+	}
+	return files
+}
+
+func closeFiles(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}
