@@ -100,6 +100,9 @@ func (h *Held) Save() error {
 		return err
 	}
 	defer clear(text)
+	if len(text) > maxRecord {
+		return fmt.Errorf("the login's record has %d bytes, %d are the most: the PAM environment is too large", len(text), maxRecord)
+	}
 	f, err := create(h.dir, unfinished)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"bytes"
+	"regexp"
 	"strings"
 
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -19,7 +21,7 @@ func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, u
 	e := environment{}
 	omitted := uint32(0)
 	for _, v := range start.GetVariables() {
-		if !w.admits(string(v.GetName())) {
+		if !w.admits(string(v.GetName())) || bytes.IndexByte(v.GetValue(), 0) >= 0 {
 			omitted++
 			continue
 		}
@@ -50,8 +52,13 @@ func pathOf(a passwd) string {
 	return userPath
 }
 
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // admits reports whether a client may choose a variable of the user's process.
 func (w *worker) admits(name string) bool {
+	if !variableName.MatchString(name) {
+		return false
+	}
 	if w.debug != nil {
 		return true
 	}

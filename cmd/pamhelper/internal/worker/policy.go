@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -98,12 +99,16 @@ const maxCommand = 128<<10 - 1
 // terminalType is what names an entry of terminfo.
 var terminalType = regexp.MustCompile(`^[A-Za-z0-9._+-]{0,64}$`)
 
-// boundedStart says what is too much in a Start, or no variable at all.
+// boundedStart says what is too much in a Start. Its variables are looked at one
+// by one when the process starts: a client's odd one must not end a login.
 func boundedStart(s *pb.Start) error {
 	if len(s.GetCommand()) > maxCommand || len(s.GetTerminal().GetType()) > maxItem {
 		return violation(fmt.Sprintf("a command of more than %d bytes, or a terminal type of more than %d", maxCommand, maxItem))
 	}
-	return variablesFit(s.GetVariables())
+	if count, size := len(s.GetVariables()), sizeOf(s.GetVariables()); count > maxVariables || size > maxVariableBytes {
+		return violation(tooMany(count, size))
+	}
+	return nil
 }
 
 // wellFormed says what in a Begin cannot be given to PAM at all, whatever the
@@ -121,23 +126,26 @@ func wellFormed(b *pb.Begin) error {
 			return refuse("%s %s has more than %d bytes, a newline or a NUL", item.name, quoted([]byte(item.value)), item.most)
 		}
 	}
-	return variablesFit(b.GetVariables())
-}
-
-// variablesFit says what is too much, or no variable, in a list of them.
-func variablesFit(variables []*pb.Variable) error {
-	size := 0
-	for _, v := range variables {
-		size += len(v.GetName()) + len(v.GetValue())
-		name, value := string(v.GetName()), string(v.GetValue())
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+	for _, v := range b.GetVariables() {
+		if bytes.ContainsAny(v.GetName(), "=\x00") || len(v.GetName()) == 0 || bytes.IndexByte(v.GetValue(), 0) >= 0 {
 			return refuse("variable %s is not a variable: a name without = or NUL, a value without NUL", quoted(v.GetName()))
 		}
 	}
-	if len(variables) > maxVariables || size > maxVariableBytes {
-		return refuse("%d variables of %d bytes; at most %d of %d bytes", len(variables), size, maxVariables, maxVariableBytes)
+	if count, size := len(b.GetVariables()), sizeOf(b.GetVariables()); count > maxVariables || size > maxVariableBytes {
+		return refuse("%s", tooMany(count, size))
 	}
 	return nil
+}
+
+func sizeOf(variables []*pb.Variable) (size int) {
+	for _, v := range variables {
+		size += len(v.GetName()) + len(v.GetValue())
+	}
+	return size
+}
+
+func tooMany(count, size int) string {
+	return fmt.Sprintf("%d variables of %d bytes; at most %d of %d bytes", count, size, maxVariables, maxVariableBytes)
 }
 
 func refuse(format string, args ...any) error {

@@ -94,6 +94,9 @@ func (w *worker) passwdOfSession() (passwd, error) {
 	if w.debug == nil && a.isRoot() {
 		return passwd{}, fmt.Errorf("user %q is root or in its group by now; they get no processes here", a.name)
 	}
+	if euid := os.Geteuid(); euid != 0 && int(a.uid) != euid {
+		return passwd{}, fmt.Errorf("the helper runs with uid %d and cannot become user %q, uid %d", euid, a.name, a.uid)
+	}
 	if w.record != nil {
 		w.record.Uid = a.uid
 	}
