@@ -55,7 +55,8 @@ func root() *cobra.Command {
 		Long: `pamhelper performs PAM transactions for a program that has no privileges and
 does not link libpam. An agent gets one worker process per login and speaks a
 documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
-hand and shows what each step returned.`,
+hand and shows what each step returned, "pamhelper sessions" lists the logins that
+are open, and "pamhelper sweep" closes those whose worker has died.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -76,7 +77,9 @@ func workerCommand() *cobra.Command {
 		Long: `Serve one login over the stream socket on descriptor 3, then exit.
 
 An agent starts a worker for each login, as root. Without --debug the worker
-serves what the policy allows, in the order of its phase table.
+serves what the policy allows, in the order of its phase table. It starts the
+user's processes, and ends them with the login. What it has to undo stands in
+/run/pamhelper, for "pamhelper sweep".
 
 Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
 was ended by the worker.`,

@@ -10,6 +10,9 @@
 //	_, err = client.Begin(ctx, ipc.Login{Service: "sshd", User: "alice", Rhost: "192.0.2.7"})
 //	_, err = client.Authenticate(ctx)
 //	if errors.Is(err, ipc.AuthErr) { … }
+//	_, err = client.Do(ctx, ipc.Account, ipc.Credentials, ipc.OpenSession)
+//	process, err := client.Start(ctx, ipc.Command{Terminal: &ipc.Terminal{Type: "xterm"}})
+//	exit, err := process.Wait(ctx)
 //
 // Closing the connection at any point is safe: the worker undoes what was done.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -24,8 +25,9 @@ func (f form) Prompt(_ context.Context, echo bool, text []byte) ([]byte, error) 
 func (f form) Info(text []byte)  { fmt.Println(ipc.Printable(text)) }
 func (f form) Error(text []byte) { fmt.Println(ipc.Printable(text)) }
 
-// logIn logs alice in, opens her session and ends it again.
-func logIn(ctx context.Context, launcher ipc.Launcher, conversation ipc.Conversation) error {
+// logIn logs alice in and runs one command as her. Its output goes to out, a pipe
+// or a file: a terminal of one's own is not for the processes of somebody else.
+func logIn(ctx context.Context, launcher ipc.Launcher, conversation ipc.Conversation, out *os.File) error {
 	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: conversation})
 	if err != nil {
 		return err
@@ -43,7 +45,15 @@ func logIn(ctx context.Context, launcher ipc.Launcher, conversation ipc.Conversa
 	if _, err := client.Do(ctx, ipc.Credentials, ipc.OpenSession); err != nil {
 		return err
 	}
-	fmt.Println("logged in as", client.User())
+	process, err := client.Start(ctx, ipc.Command{Line: "id", Stdout: out, Stderr: out})
+	if err != nil {
+		return err
+	}
+	exit, err := process.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(client.User(), "is done, status", exit.Status)
 	_, err = client.Do(ctx, ipc.CloseSession, ipc.End)
 	return err
 }
@@ -51,22 +61,37 @@ func logIn(ctx context.Context, launcher ipc.Launcher, conversation ipc.Conversa
 // A login through a worker. A program on a real machine has
 // ipc.Exec{Path: "/usr/libexec/pamhelper"} in the place of the helper in memory.
 func Example() {
-	helper := &ipctest.Helper{Steps: map[ipc.Step]ipctest.Handler{
-		ipc.Authenticate: func(c *ipctest.Call) ipc.Code {
-			if string(c.Prompt(false, "Password: ")) != "secret" {
-				return ipc.AuthErr
-			}
-			return ipc.Success
+	helper := &ipctest.Helper{
+		Steps: map[ipc.Step]ipctest.Handler{
+			ipc.Authenticate: func(c *ipctest.Call) ipc.Code {
+				if string(c.Prompt(false, "Password: ")) != "secret" {
+					return ipc.AuthErr
+				}
+				return ipc.Success
+			},
 		},
-	}}
+		Run: func(p *ipctest.Process) ipc.Exit {
+			fmt.Fprintln(p.Stdout, p.Command.Line, "of", p.Login.User)
+			return ipc.Exit{}
+		},
+	}
+	out, err := os.CreateTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.Remove(out.Name())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	fmt.Println(logIn(ctx, helper, form{"secret"}))
-	err := logIn(ctx, helper, form{"guess"})
+	fmt.Println(logIn(ctx, helper, form{"secret"}, out))
+	written, _ := os.ReadFile(out.Name())
+	fmt.Print(string(written))
+	err = logIn(ctx, helper, form{"guess"}, out)
 	fmt.Println(err, errors.Is(err, ipc.AuthErr))
 	// Output:
-	// logged in as alice
+	// alice is done, status 0
 	// <nil>
+	// id of alice
 	// authenticate: PAM_AUTH_ERR: PAM_AUTH_ERR true
 }
