@@ -87,6 +87,8 @@ func reason(code C.int) error {
 		return ErrExposed
 	case C.LOGINRECORD_NO_ENTRY:
 		return ErrNoEntry
+	case C.LOGINRECORD_OTHER:
+		return ErrOther
 	case C.EINTR:
 		return ErrLocked
 	case C.EOVERFLOW:

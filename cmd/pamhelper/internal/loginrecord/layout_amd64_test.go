@@ -62,13 +62,13 @@ func TestRecordsOfALogoutHaveTheLayoutOfSSHD(t *testing.T) {
 	mustRecord(t, Login, in)
 	loggedIn := readRecords(t, "/var/log/wtmp")[0]
 	out := in
-	out.PID, out.Session, out.Time = 99, 0, noon.Add(1e9)
+	out.Session, out.Time = 0, noon.Add(1e9)
 	mustRecord(t, Logout, out)
 
 	kept := utmp{Type: 8, PID: int32(pid), Line: loggedIn.Line, ID: loggedIn.ID, Session: 7,
 		Sec: loggedIn.Sec + 1, Usec: loggedIn.Usec, Address: loggedIn.Address}
 	wantRecords(t, "/run/utmp", kept)
-	ended := utmp{Type: 8, PID: 99, Line: loggedIn.Line, Sec: kept.Sec, Usec: kept.Usec}
+	ended := utmp{Type: 8, PID: int32(pid), Line: loggedIn.Line, Sec: kept.Sec, Usec: kept.Usec}
 	wantRecords(t, "/var/log/wtmp", loggedIn, ended)
 }
 

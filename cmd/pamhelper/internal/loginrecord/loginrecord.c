@@ -89,13 +89,16 @@ int loginrecord_utmp_login(const struct loginrecord *r)
 	return error;
 }
 
-/* pid, id, session and address stay as the login left them. */
+/* id, session and address stay as the login left them. The terminal's name may be
+ * another login's by now: the process id says whose it is. */
 static int end_login(const struct utmpx *end)
 {
 	const struct utmpx *found = getutxline(end);
 
 	if (!found)
 		return errno == ESRCH ? LOGINRECORD_NO_ENTRY : failure();
+	if (found->ut_pid != end->ut_pid)
+		return LOGINRECORD_OTHER;
 	struct utmpx u = *found;
 	u.ut_type = DEAD_PROCESS;
 	u.ut_tv = end->ut_tv;

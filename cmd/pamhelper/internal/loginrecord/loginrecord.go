@@ -28,6 +28,8 @@ var (
 	ErrNoLine = errors.New("a login record needs the name of a terminal")
 	// ErrNoEntry is a logout on a line where utmp has nobody.
 	ErrNoEntry = errors.New("nobody is logged in on this terminal")
+	// ErrOther is a logout on a line where utmp has another process's login.
+	ErrOther = errors.New("the terminal is another login's by now")
 	// ErrExposed is a btmp that would show what was typed as a name, perhaps a
 	// password. sshd refuses it by the same rule.
 	ErrExposed = errors.New("owned by somebody else than root, or accessible to others: chown root, chmod 660")
@@ -71,14 +73,18 @@ func Login(e Entry) error {
 
 // Logout records the end of the login on a terminal, in utmp and wtmp, with
 // errors as those of Login. It is for the time before the terminal is given
-// back: the line alone says whose login ends. User, UID, Host and Session are
-// not needed.
+// back. Where utmp has a login of another PID on the line, nothing is written:
+// the error is ErrOther. User, UID, Host and Session are not needed.
 func Logout(e Entry) error {
 	if err := check(e); err != nil {
 		return err
 	}
 	r := record{kind: deadProcess, line: line(e.Line), pid: e.PID, time: e.Time}
-	return errors.Join(utmpLogout(r), wtmp(r))
+	err := utmpLogout(r)
+	if errors.Is(err, ErrOther) {
+		return err
+	}
+	return errors.Join(err, wtmp(r))
 }
 
 // Failed records a failed attempt in btmp.

@@ -7,6 +7,7 @@
 
 #define LOGINRECORD_EXPOSED (-1)  /* the file is not root's alone: nothing was written */
 #define LOGINRECORD_NO_ENTRY (-2) /* utmp has no login on this line */
+#define LOGINRECORD_OTHER (-3)    /* utmp has another login on this line */
 
 /* The strings are the caller's, are read during the call, and are "" for none. */
 struct loginrecord {

@@ -107,10 +107,10 @@ func (w *worker) entry(line string, uid uint32) loginrecord.Entry {
 func (w *worker) logRecord(what string, err error) {
 	list := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
+		list = joined.Unwrap() // one for each file
 	}
 	for _, err := range list {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, loginrecord.ErrNoEntry) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.log.Printf("%s: record of the %s: %v", w.name(), what, err)
 		}
 	}

@@ -114,7 +114,7 @@ func run(debug *Debug, work func(*worker) error) error {
 	}
 	logger := log.New(io.Discard, fmt.Sprintf("pamhelper[%d]: ", os.Getpid()), 0)
 	if f := logFile(); f != nil {
-		logger.SetOutput(f)
+		logger.SetOutput(&boundedLog{to: f, left: maxLog})
 	}
 	if err := harden(); err != nil {
 		logger.Print(err)
