@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs: they install what is
 # missing (Debian, as root), build, and run.
-.PHONY: demo test race build check generate bench fuzz clean
+.PHONY: demo test race build check generate bench fuzz differential clean
 
 demo: build
 	scripts/deps.sh demo
@@ -33,6 +33,14 @@ bench:
 # Each fuzz target for a few seconds.
 fuzz:
 	scripts/fuzz.sh
+
+# Random services through the real libpam and through the model of it: SERVICES
+# of them, other ones for each SEED.
+SERVICES ?= 50000
+SEED ?= 1
+differential:
+	scripts/deps.sh test
+	go test -run '^TestModelAgreesWithLibpam$$' -count=1 -timeout 1h -v ./pkg/pamstack -services $(SERVICES) -seed $(SEED)
 
 clean:
 	rm -rf bin
