@@ -65,7 +65,6 @@ func (w *worker) ended(p *process) {
 		w.giveBack(p)
 		w.send(&pb.Event{Body: &pb.Event_Exited{Exited: exited}})
 	}
-	w.reap()
 }
 
 // giveBack ends the login record of a process's terminal and makes that root's.
@@ -78,6 +77,14 @@ func (w *worker) giveBack(p *process) {
 		w.log.Printf("%s: give back %s: %v", w.name(), p.terminal.name, err)
 	}
 	p.terminal, p.recorded = nil, false
+}
+
+// tty is the name of the process's terminal, "" for none.
+func (p *process) tty() string {
+	if p.terminal == nil {
+		return ""
+	}
+	return p.terminal.name
 }
 
 // reap waits for the processes that have ended and whose kernel session is empty.
@@ -111,20 +118,21 @@ func (w *worker) endProcesses() {
 			w.log.Printf("%s: %v", w.name(), err)
 		}
 		w.takeLastExits()
-		w.reap()
 	})
 	for _, p := range w.processes.which(func(p *process) bool { return p.terminal != nil }) {
 		w.giveBack(p) // it could not be ended
 	}
 }
 
-// takeExits serves the exits that are known by now.
+// takeExits serves the exits that are known by now. It looks only once at all the
+// processes of the machine, however many they are.
 func (w *worker) takeExits() {
 	for {
 		select {
 		case p := <-w.processes.exits:
 			w.ended(p)
 		default:
+			w.reap()
 			return
 		}
 	}
@@ -141,6 +149,7 @@ func (w *worker) takeLastExits() {
 			return
 		}
 	}
+	w.reap()
 }
 
 func leaders(list []*process) (leaders []proc.Leader) {

@@ -40,9 +40,9 @@ func (w *worker) writeDown() error {
 	}
 	w.record.Processes = nil
 	for _, p := range w.processes.which(func(*process) bool { return true }) {
-		r := &pb.RecordedProcess{Pid: uint32(p.pid), StartTime: p.start, LoginRecord: p.recorded}
+		r := &pb.RecordedProcess{Pid: uint32(p.pid), StartTime: p.start, Terminal: p.tty(), LoginRecord: p.recorded}
 		if p.terminal != nil {
-			r.Terminal, r.TerminalChangedNs = p.terminal.name, p.terminal.changed
+			r.TerminalChangedNs = p.terminal.changed
 		}
 		w.record.Processes = append(w.record.Processes, r)
 	}

@@ -65,29 +65,33 @@ func (w *worker) launch(req *call) (p *process, omitted uint32, err error) {
 		return nil, 0, err
 	}
 	p = &process{}
-	files := [3]*os.File{}
-	if start.GetTerminal() != nil {
-		var slave *os.File
-		p.terminal, slave, err = openTerminal(a, start.GetTerminal())
-		if err != nil {
-			return nil, 0, err
-		}
-		defer slave.Close()
-		files = [3]*os.File{slave, slave, slave}
-	} else {
-		files = [3]*os.File(req.files)
-		givePipes(files, a)
+	files, err := p.descriptors(req, a)
+	if err != nil {
+		return nil, 0, err
 	}
-	tty := ""
 	if p.terminal != nil {
-		tty = p.terminal.name
+		defer files[0].Close() // the slave side
 	}
-	environment, omitted := w.environment(start, a, tty)
+	environment, omitted := w.environment(start, a, p.tty())
 	if err := w.run(p, a, string(start.GetCommand()), environment, files); err != nil {
 		w.giveBack(p)
 		return nil, 0, err
 	}
 	return p, omitted, nil
+}
+
+// descriptors returns what becomes 0, 1 and 2 of the process: a terminal made for
+// it, or what came with the request, which closes it.
+func (p *process) descriptors(req *call, a passwd) (files [3]*os.File, err error) {
+	window := req.GetStart().GetTerminal()
+	if window == nil {
+		files = [3]*os.File(req.files)
+		givePipes(files, a)
+		return files, nil
+	}
+	var slave *os.File
+	p.terminal, slave, err = openTerminal(a, window)
+	return [3]*os.File{slave, slave, slave}, err
 }
 
 // run forks the process, writes it down, and lets it become the user's shell.

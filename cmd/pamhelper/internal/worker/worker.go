@@ -222,6 +222,7 @@ func (w *worker) steps() error {
 			return w.life.reason()
 		case p := <-w.processes.exits:
 			w.ended(p)
+			w.takeExits()
 		case req := <-w.queue:
 			if w.life.isStopped() {
 				req.closeFiles()
