@@ -88,7 +88,10 @@ type Process struct {
 }
 
 // Start starts a process of the user. It may be called as long as the session is
-// open, also while others run.
+// open, also while others run. The error is a *NotStartedError where the helper
+// could not start it; the session goes on then. ctx bounds the wait for the
+// answer, not the process: where it ends first, the whole login is ended, as with
+// every step.
 func (c *Client) Start(ctx context.Context, command Command) (*Process, error) {
 	if !c.processes {
 		return nil, errors.New("this helper starts no processes")
