@@ -5,7 +5,7 @@ set -eu
 
 case "${1-}" in
 build) want="gcc libc6-dev libpam0g-dev make ca-certificates" ;;
-test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps" ;;
+test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps openssh-server openssh-client git" ;;
 demo) want="libpam-runtime libpam-modules login passwd mount util-linux bsdutils binutils" ;;
 generate) want="protobuf-compiler" ;;
 *)
@@ -26,8 +26,23 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "$0: installing$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086 # the list is words
-apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 && exit 0
+
+# The tests start servers of their own: the machine's is not to run because of
+# them, now or after the next start.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap 'rm -f $policy' EXIT
+	trap 'exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
+install_missing() {
+	# shellcheck disable=SC2086 # the list is words
+	apt-get install -y -q --no-install-recommends $missing >/dev/null || return
+	case "$missing " in
+	*" openssh-server "*) update-rc.d ssh disable ;;
+	esac
+}
+install_missing 2>/dev/null && exit 0
 apt-get update -q >/dev/null
-# shellcheck disable=SC2086
-apt-get install -y -q --no-install-recommends $missing >/dev/null
+install_missing
