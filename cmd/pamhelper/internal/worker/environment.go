@@ -16,7 +16,8 @@ const (
 
 // environment is what a process of the user begins with; what comes later wins:
 // what the client asked for and the policy admits, the base of every login, what
-// PAM's modules set. The second result counts what was not admitted.
+// PAM's modules set (MAIL is pam_mail's to set, as with Debian's sshd), the name of
+// the terminal. The second result counts what was not admitted.
 func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, uint32) {
 	e := environment{}
 	omitted := uint32(0)
@@ -31,16 +32,15 @@ func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, u
 	e.set("LOGNAME", a.name)
 	e.set("HOME", a.home)
 	e.set("PATH", pathOf(a))
-	e.set("MAIL", "/var/mail/"+a.name)
 	e.set("SHELL", a.shell)
-	if t := start.GetTerminal(); t != nil {
-		if t.GetType() != "" {
-			e.set("TERM", t.GetType())
-		}
-		e.set("SSH_TTY", tty)
+	if t := start.GetTerminal(); t.GetType() != "" {
+		e.set("TERM", t.GetType())
 	}
 	for _, v := range w.tx.Environment() {
 		e.set(v.Name, v.Value)
+	}
+	if tty != "" {
+		e.set("SSH_TTY", tty)
 	}
 	return e.list, omitted
 }
