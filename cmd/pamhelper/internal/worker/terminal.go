@@ -73,12 +73,12 @@ func (t *terminal) slave() (*os.File, error) {
 }
 
 // own makes the terminal the user's, with the group tty, whose programs may write
-// to it (write(1), wall(1)).
+// to it (write(1), wall(1)); nobody else may where there is no such group.
 func (t *terminal) own(slave *os.File, a passwd) error {
 	if os.Geteuid() != 0 {
 		return nil // it belongs to whom the worker runs as
 	}
-	group, mode := int(a.gid), os.FileMode(0o622)
+	group, mode := int(a.gid), os.FileMode(0o600)
 	if tty, err := user.LookupGroup("tty"); err == nil {
 		if gid, err := strconv.Atoi(tty.Gid); err == nil {
 			group, mode = gid, 0o620
