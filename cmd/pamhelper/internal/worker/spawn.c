@@ -92,11 +92,22 @@ static void go_home(const char *home)
 	}
 }
 
-static void reset_signals(const struct pamhelper_process *p)
+/* As with sshd: the signals that end a session, or tell of a child, mean the
+ * default, and none is blocked. Who started the agent may have ignored them for
+ * it (nohup, a job of a shell), and means nobody's login. The others are as the
+ * worker found them. */
+static void reset_signals(const struct sigaction *found)
 {
+	static const int ordinary[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD };
+	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
 	for (int i = 1; i < 65; i++)
-		sigaction(i, &p->actions[i], NULL); /* fails for those of the C library */
-	pthread_sigmask(SIG_SETMASK, p->mask, NULL);
+		sigaction(i, &found[i], NULL); /* fails for those of the C library */
+	for (size_t i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
+		sigaction(ordinary[i], &by_default, NULL);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static __attribute__((noreturn)) void child(const struct pamhelper_process *p, int go, int report)
@@ -118,7 +129,7 @@ static __attribute__((noreturn)) void child(const struct pamhelper_process *p, i
 	go_home(p->home);
 	close_range(3, (unsigned)report - 1, 0);
 	close_range((unsigned)report + 1, ~0U, 0);
-	reset_signals(p);
+	reset_signals(p->actions);
 	execve(p->shell, p->argv, p->environment);
 	give_up(report, PAMHELPER_EXECUTE);
 }

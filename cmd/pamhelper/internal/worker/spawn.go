@@ -45,7 +45,7 @@ func spawn(a passwd, command string, environment []string, files [3]*os.File, on
 	p.shell, p.home = c.text(a.shell), c.text(a.home)
 	p.argv, p.environment = c.texts(argv), c.texts(environment)
 	p.uid, p.gid = C.uid_t(a.uid), C.gid_t(a.gid)
-	p.actions, p.mask = &C.pamhelper_start.actions[0], &C.pamhelper_start.mask
+	p.actions = &C.pamhelper_start.actions[0]
 	for i, file := range files {
 		p.fds[i] = C.int(descriptor(file))
 	}

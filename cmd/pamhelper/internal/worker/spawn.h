@@ -20,8 +20,7 @@ struct pamhelper_process {
 	uid_t uid;
 	gid_t gid;
 	struct rlimit limits[16];
-	const struct sigaction *actions; /* 65 */
-	const sigset_t *mask;
+	const struct sigaction *actions; /* 65, as the worker found them */
 };
 
 /* What the child could not do. */
