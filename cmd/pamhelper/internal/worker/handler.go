@@ -107,7 +107,13 @@ func (w *worker) authenticate(*call) (outcome, error) {
 }
 
 func (w *worker) account(*call) (outcome, error) {
-	return w.step(pb.Step_ACCOUNT, libpam.DisallowNullAuthtok, w.tx.Account)
+	return w.step(pb.Step_ACCOUNT, libpam.DisallowNullAuthtok, func(flags libpam.Flags) libpam.Status {
+		status := w.tx.Account(flags)
+		if status != libpam.Success && status != libpam.NewAuthtokReqd {
+			w.recordFailure()
+		}
+		return status
+	})
 }
 
 func (w *worker) changePassword(*call) (outcome, error) {

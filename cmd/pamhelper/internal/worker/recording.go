@@ -87,7 +87,7 @@ func (w *worker) recordLogout(p *process) {
 	}
 }
 
-// recordFailure writes a failed authentication into btmp, where somebody
+// recordFailure writes a login that was refused into btmp, where somebody
 // answered: who only left has not failed.
 func (w *worker) recordFailure() {
 	if !w.loginRecords || w.conv.abandoned {
