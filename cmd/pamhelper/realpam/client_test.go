@@ -67,11 +67,11 @@ func dial(t *testing.T, p *person) *ipc.Client {
 	return client
 }
 
-func dialHelper(t *testing.T, p *person, helper string) (*ipc.Client, *workerLog) {
+func dialHelper(t *testing.T, p *person, helper string, args ...string) (*ipc.Client, *workerLog) {
 	t.Helper()
 	ready(t)
 	var log workerLog
-	client, err := ipc.Dial(t.Context(), ipc.Exec{Path: helper, Log: &log}, ipc.Options{Conversation: p})
+	client, err := ipc.Dial(t.Context(), ipc.Exec{Path: helper, Args: args, Log: &log}, ipc.Options{Conversation: p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,9 @@ func makeMachine(programs string) error {
 	if err := makeUsers(); err != nil {
 		return err
 	}
+	if err := makeServers(); err != nil {
+		return err
+	}
 	return makeSSHD()
 }
 

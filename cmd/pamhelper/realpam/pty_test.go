@@ -30,33 +30,46 @@ type pty struct {
 // the time before it.
 func onTerminal(t *testing.T, name string, args ...string) *pty {
 	t.Helper()
-	ready(t)
-	p := &pty{t: t}
-	if err := p.open(); err != nil {
-		t.Fatal("open a terminal: ", err)
-	}
+	p := newTerminal(t)
 	mode := *p.mode()
 	mode.Lflag &^= unix.ECHO
 	if err := unix.IoctlSetTermios(int(p.slave.Fd()), unix.TCSETS, &mode); err != nil {
 		t.Fatal(err)
 	}
 	p.before = *p.mode()
-	p.cmd = exec.Command(name, args...)
+	p.run(exec.Command(name, args...))
+	return p
+}
+
+// newTerminal makes a terminal with the kernel's own modes.
+func newTerminal(t *testing.T) *pty {
+	t.Helper()
+	ready(t)
+	p := &pty{t: t}
+	if err := p.open(); err != nil {
+		t.Fatal("open a terminal: ", err)
+	}
+	return p
+}
+
+// run starts a program on the terminal, as the leader of its session.
+func (p *pty) run(cmd *exec.Cmd) {
+	p.t.Helper()
+	p.cmd = cmd
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.slave, p.slave, p.slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	var reading sync.WaitGroup
 	reading.Go(p.read)
-	t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
 		p.slave.Close()
 		p.master.Close()
 		reading.Wait()
 	})
-	return p
 }
 
 func (p *pty) open() (err error) {

@@ -37,10 +37,16 @@ type output struct {
 // runIn runs a command line in a session, with an input, over pipes.
 func runIn(t *testing.T, client *ipc.Client, line, input string) output {
 	t.Helper()
+	return runCommand(t, client, ipc.Command{Line: line}, input)
+}
+
+func runCommand(t *testing.T, client *ipc.Client, command ipc.Command, input string) output {
+	t.Helper()
 	stdin, stdout, stderr := pipe(t), pipe(t), pipe(t)
-	process, err := client.Start(t.Context(), ipc.Command{Line: line, Stdin: stdin.r, Stdout: stdout.w, Stderr: stderr.w})
+	command.Stdin, command.Stdout, command.Stderr = stdin.r, stdout.w, stderr.w
+	process, err := client.Start(t.Context(), command)
 	if err != nil {
-		t.Fatalf("start %q: %v", line, err)
+		t.Fatalf("start %q: %v", command.Line, err)
 	}
 	for _, passed := range []*os.File{stdin.r, stdout.w, stderr.w} {
 		passed.Close()
@@ -53,7 +59,7 @@ func runIn(t *testing.T, client *ipc.Client, line, input string) output {
 	copying.Wait()
 	exit, err := process.Wait(t.Context())
 	if err != nil {
-		t.Fatalf("wait for %q: %v", line, err)
+		t.Fatalf("wait for %q: %v", command.Line, err)
 	}
 	return output{out.String(), errors.String(), exit}
 }
