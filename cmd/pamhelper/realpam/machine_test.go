@@ -76,6 +76,9 @@ func makeMachine(programs string) error {
 	if err := makeServers(); err != nil {
 		return err
 	}
+	if err := makeStacked(); err != nil {
+		return err
+	}
 	return makeSSHD()
 }
 

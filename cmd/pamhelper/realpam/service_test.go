@@ -17,14 +17,19 @@ func service(t *testing.T, lines ...string) string {
 	t.Helper()
 	ready(t)
 	name := fmt.Sprintf("test%d", services.Add(1))
-	text := strings.Join(lines, "\n") + "\n"
+	writeFile(t, "/etc/pam.d/"+name, complete(strings.Join(lines, "\n")))
+	return name
+}
+
+// complete permits the facilities that a stack leaves out.
+func complete(stack string) string {
+	text := stack + "\n"
 	for _, facility := range []string{"auth", "account", "password", "session"} {
 		if !strings.Contains("\n"+text, "\n"+facility) {
 			text += facility + " required pam_permit.so\n"
 		}
 	}
-	writeFile(t, "/etc/pam.d/"+name, text)
-	return name
+	return text
 }
 
 // script writes a shell script for pam_exec and returns the arguments that run
