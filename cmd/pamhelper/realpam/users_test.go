@@ -2,6 +2,7 @@ package realpam_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,14 @@ const rootPassword = "r00t-Of-all-3vil"
 var plainUsers = []string{
 	"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj",
 	"oscar", "pat", "quentin", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy",
+}
+
+// sessionUsers are for the tests of session modules, which keep something under
+// their names: a home, a count of processes, a keyring.
+var sessionUsers = []string{
+	"limits1", "limits2", "limits3", "limits4", "limits5", "limits6", "umask1", "umask2", "umask3", "umask4",
+	"loginuid1", "keyring1", "keyring2", "namespace1", "namespace2", "group1", "env1", "env2", "home1", "mail1", "exec1",
+	"xauth1", "selinux1", "systemd1", "systemd2", "systemd3", "systemd4", "systemd5", "systemd6",
 }
 
 // agedUsers have to change their password first.
@@ -49,7 +58,7 @@ func makeUsers() error {
 		return err
 	}
 	passwords := "root:" + rootPassword + "\n"
-	names := append(append([]string{lockedUser, expiredUser, emptyUser}, plainUsers...), agedUsers...)
+	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, limitedUsers(), agedUsers)
 	for _, name := range names {
 		if err := command("useradd", "--no-log-init", "--create-home", "--groups", "lab", "--shell", "/bin/sh", name); err != nil {
 			return err
