@@ -3,6 +3,7 @@ module github.com/pamhelper/pamhelper
 go 1.26.0
 
 require (
+	github.com/godbus/dbus/v5 v5.2.4
 	github.com/msteinert/pam/v2 v2.1.0
 	github.com/spf13/cobra v1.10.2
 	golang.org/x/sys v0.49.0

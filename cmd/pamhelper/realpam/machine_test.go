@@ -55,7 +55,7 @@ func makeMachine(programs string) error {
 		}
 	}
 	for _, dir := range []string{"/tmp", "/var/tmp"} {
-		if err := os.Chmod(dir, 0o1777); err != nil {
+		if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
 			return err
 		}
 	}
