@@ -148,7 +148,14 @@ func TestAllLimitsAtOnceAndATerminal(t *testing.T) {
 	if exit, err := p.Wait(t.Context()); err != nil || exit.Status != 0 {
 		t.Errorf("got %+v, %v; want status 0", exit, err)
 	}
+	left, err := client.Start(t.Context(), ipc.Command{Line: "exec sleep 1000"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	endLogin(t, client, "limits2")
+	if exit, err := left.Wait(t.Context()); err != nil || exit.Signal != unix.SIGHUP {
+		t.Errorf("what was left running: got %+v, %v; want it ended by SIGHUP", exit, err)
+	}
 	waitCalls(t, "limits2", openedAndClosed)
 }
 

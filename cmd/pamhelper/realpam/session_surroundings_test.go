@@ -69,6 +69,31 @@ func mountNamespace(t *testing.T, pid int) string {
 	return name
 }
 
+// TestSweepOfALoginWithAPrivateTmp: the namespace went with the processes in it,
+// and the machine's own /tmp stays. Sweep takes every dead login there is: the
+// test is not parallel.
+func TestSweepOfALoginWithAPrivateTmp(t *testing.T) {
+	helper := helperWith(t, "session required pam_namespace.so",
+		map[string]string{"/etc/security/namespace.conf": "/tmp tmpfs tmpfs root\n"})
+	client, log := openSessionWith(t, loginOf("namespace3"), helper)
+	if _, err := client.Start(t.Context(), ipc.Command{Line: "exec sleep 1000"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pidOf(t, log), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	const sweepAndCompare = `. "$0/mounts"; before=$(cat /proc/self/mountinfo); ` + pamhelper + ` sweep || exit
+[ "$before" = "$(cat /proc/self/mountinfo)" ] || echo mounts changed: "$before" and now "$(cat /proc/self/mountinfo)"`
+	swept := run(t, "", "unshare", "--mount", "sh", "-c", sweepAndCompare, filepath.Dir(helper))
+	if swept.status != 0 || !strings.HasSuffix(swept.stdout, " namespace3 through sshd: closed\n") {
+		t.Errorf("sweep: got %+v, want the login of namespace3 closed and the mounts as they were", swept)
+	}
+	if id := recordOf(t, "namespace3"); id != "" {
+		t.Errorf("record after the sweep: got %s, want none", id)
+	}
+}
+
 func TestPrivateHomeIsWhereTheProcessStarts(t *testing.T) {
 	t.Parallel()
 	helper := helperWith(t, "session required pam_namespace.so",

@@ -22,7 +22,7 @@ var plainUsers = []string{
 // their names: a home, a count of processes, a keyring.
 var sessionUsers = []string{
 	"limits1", "limits2", "limits3", "limits4", "limits5", "limits6", "umask1", "umask2", "umask3",
-	"loginuid1", "keyring1", "keyring2", "namespace1", "namespace2", "group1", "env1", "env2", "home1", "mail1", "exec1",
+	"loginuid1", "keyring1", "keyring2", "namespace1", "namespace2", "namespace3", "group1", "env1", "env2", "home1", "mail1", "exec1",
 	"xauth1", "selinux1", "systemd1", "systemd2", "systemd3", "systemd4", "systemd5", "systemd6",
 }
 
