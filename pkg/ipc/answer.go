@@ -21,13 +21,17 @@ func (c *Client) message(m *pb.Message) {
 	c.options.Conversation.Info(m.GetText())
 }
 
+// promptSlack is how much later than the worker the client gives up a prompt: the
+// worker knows why, and may be about to say so.
+const promptSlack = 500 * time.Millisecond
+
 // prompt asks the conversation and sends its answer, or a cancellation.
 func (c *Client) prompt(ctx context.Context, p *pb.Prompt) error {
 	asking, died := context.WithCancelCause(ctx)
 	defer died(nil)
 	if p.GetTimeoutMs() > 0 {
 		var cancel context.CancelFunc
-		asking, cancel = context.WithTimeout(asking, time.Duration(p.GetTimeoutMs())*time.Millisecond)
+		asking, cancel = context.WithTimeout(asking, time.Duration(p.GetTimeoutMs())*time.Millisecond+promptSlack)
 		defer cancel()
 	}
 	// Nobody needs the answer of a worker that is gone.

@@ -11,8 +11,8 @@ import "context"
 type Conversation interface {
 	// Prompt asks and returns the answer, without a trailing newline. echo is
 	// whether what is typed may be seen. The answer is wiped after it was sent.
-	// ctx ends with the step's context and at the worker's deadline for this
-	// prompt; an error cancels the prompt and the module gets PAM_CONV_ERR.
+	// ctx ends with the step's context, soon after the worker's deadline for this
+	// prompt, and where the worker is gone; an error cancels the prompt and the module gets PAM_CONV_ERR.
 	Prompt(ctx context.Context, echo bool, text []byte) (answer []byte, err error)
 	// Info shows a PAM_TEXT_INFO message.
 	Info(text []byte)
