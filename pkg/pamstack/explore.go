@@ -6,7 +6,7 @@ import "slices"
 // stands for all named ones but incomplete.
 type Possible func(h *Handler, call Call, prelim bool) []Code
 
-// Exploration is all that a call can come to.
+// Exploration is what a call can come to.
 type Exploration struct {
 	// Outcomes has one entry for each code and line that decides it, in the
 	// order in which they were found, with one way that leads there. Codes that
@@ -24,12 +24,38 @@ type Exploration struct {
 // limit positions in the chain, a position being a handler together with the
 // verdicts so far. The error is Stack.Err.
 func (s *Stack) Explore(call Call, possible Possible, limit int) (Exploration, error) {
+	if call == Chauthtok {
+		return s.explore([]pass{{call, true}, {call, false}}, possible, limit)
+	}
+	return s.explore([]pass{{call, false}}, possible, limit)
+}
+
+// ExploreFrozen is Explore for setcred after each authenticate that succeeds,
+// and for close_session after open_session. A position is one together with all
+// codes of the call before, so that they soon are many.
+func (s *Stack) ExploreFrozen(call Call, possible Possible, limit int) (Exploration, error) {
+	first := Authenticate
+	if call == CloseSession {
+		first = OpenSession
+	}
+	return s.explore([]pass{{first, false}, {call, false}}, possible, limit)
+}
+
+// pass is one walk through a chain.
+type pass struct {
+	call   Call
+	prelim bool
+}
+
+func (s *Stack) explore(passes []pass, possible Possible, limit int) (Exploration, error) {
 	if s.Err != nil {
 		return Exploration{}, s.Err
 	}
+	call := passes[0].call
 	e := explorer{
-		stack: s, call: call, chain: s.Chain(call.Facility()), possible: possible, left: limit,
-		seen: map[place]bool{}, found: map[ending]bool{},
+		stack: s, passes: passes, chain: s.Chain(call.Facility()), possible: possible, left: limit,
+		frozen: passes[len(passes)-1].call != call,
+		seen:   map[place]bool{}, found: map[ending]bool{},
 		result: Exploration{Reached: map[*Handler]bool{}, Complete: true},
 	}
 	e.explore()
@@ -38,7 +64,8 @@ func (s *Stack) Explore(call Call, possible Possible, limit int) (Exploration, e
 
 type explorer struct {
 	stack    *Stack
-	call     Call
+	passes   []pass
+	frozen   bool // the last pass takes the way of the first
 	chain    []*Handler
 	possible Possible
 	left     int
@@ -49,8 +76,11 @@ type explorer struct {
 
 // place is a position in one of the passes.
 type place struct {
-	prelim bool
-	at     position
+	pass int
+	at   position
+	// keys are the codes of the first pass that a frozen one depends on: one
+	// byte for each handler of the chain, 0 for one that had no turn.
+	keys string
 }
 
 // ending is what distinguishes outcomes.
@@ -68,15 +98,22 @@ type trail struct {
 
 type taken struct {
 	Step
+	pass   int
 	before *taken
 }
 
-// explore tries all places that can be reached, those found first first.
+// explore tries all places that can be reached, those found first first. With a
+// frozen chain it goes to the end of each way before it tries the next one:
+// otherwise it could run out of places before it comes to an end at all.
 func (e *explorer) explore() {
-	queue := []trail{{place: place{e.call == Chauthtok, begin()}}}
+	queue := []trail{{place: place{at: begin()}}}
 	for len(queue) > 0 {
-		t := queue[0]
-		queue = queue[1:]
+		var t trail
+		if last := len(queue) - 1; e.frozen {
+			t, queue = queue[last], queue[:last]
+		} else {
+			t, queue = queue[0], queue[1:]
+		}
 		if e.seen[t.place] {
 			continue
 		}
@@ -85,7 +122,11 @@ func (e *explorer) explore() {
 			return
 		}
 		e.seen[t.place] = true
-		queue = append(queue, e.onward(t)...)
+		next := e.onward(t)
+		if e.frozen {
+			slices.Reverse(next)
+		}
+		queue = append(queue, next...)
 	}
 }
 
@@ -96,56 +137,104 @@ func (e *explorer) onward(t trail) (next []trail) {
 		t.at.next++
 	}
 	if t.at.next == len(e.chain) {
-		if t.prelim && t.at.end() == Success {
-			return []trail{{place{false, begin()}, t.last}}
-		}
-		e.end(ending{code: t.at.end(), decided: t.at.by}, t.last)
-		return nil
+		return e.passed(t)
 	}
 	h := e.chain[t.at.next]
-	e.result.Reached[h] = true
+	if t.pass == len(e.passes)-1 || !e.frozen {
+		e.result.Reached[h] = true
+	}
 	t.at.enter(h)
-	for _, step := range e.steps(h, t.prelim) {
-		at := t.at
-		step.Action = at.take(e.chain, step.Code, step.Key, e.stack.frozenJump(e.call))
-		way := &taken{step, t.last}
+	call := e.passes[t.pass].call
+	for _, step := range e.steps(h, t) {
+		to := t.place
+		to.keys = e.keysAfter(t, step.Code)
+		step.Action = to.at.take(e.chain, step.Code, step.Key, e.stack.frozenJump(call))
+		way := &taken{step, t.pass, t.last}
 		if step.Action == ActionUndefined {
 			e.end(ending{undefined: h}, way)
 			continue
 		}
-		next = append(next, trail{place{t.prelim, at}, way})
+		next = append(next, trail{to, way})
 	}
 	return next
 }
 
+// passed goes on where a pass is through: to the next one after success, else
+// to an outcome. That the call before a frozen one fails is none of its.
+func (e *explorer) passed(t trail) []trail {
+	last := t.pass == len(e.passes)-1
+	switch {
+	case !last && t.at.end() == Success:
+		return []trail{{place{pass: t.pass + 1, at: begin(), keys: t.keys}, t.last}}
+	case last || !e.frozen:
+		e.end(ending{code: t.at.end(), decided: t.at.by}, t.last)
+	}
+	return nil
+}
+
+// keysAfter notes a code of the first pass for the frozen one.
+func (e *explorer) keysAfter(t trail, code Code) string {
+	if !e.frozen || t.pass > 0 {
+		return t.keys
+	}
+	keys := make([]byte, len(e.chain))
+	copy(keys, t.keys)
+	if keys[t.at.next] = byte(code) + 1; !code.named() {
+		keys[t.at.next] = outOfRange
+	}
+	if code == noCode {
+		keys[t.at.next] = 0
+	}
+	return string(keys)
+}
+
+// outOfRange stands in keys for all codes without a name: they act alike.
+const outOfRange = 0xff
+
+// key returns the code of the first pass that the handler whose turn it is
+// goes by, if there is one.
+func (e *explorer) key(t trail) (key Code, frozen bool) {
+	if !e.frozen || t.pass == 0 || t.keys == "" || t.keys[t.at.next] == 0 {
+		return 0, false
+	}
+	return Code(t.keys[t.at.next] - 1), true
+}
+
 // steps returns the turns that a handler can have.
-func (e *explorer) steps(h *Handler, prelim bool) (steps []Step) {
-	step := Step{Handler: h, Prelim: prelim, Code: ModuleUnknown, Key: ModuleUnknown}
-	if h.Kind == KindMustFail {
-		step.Code, step.Key = PermDenied, PermDenied
+func (e *explorer) steps(h *Handler, t trail) (steps []Step) {
+	now := e.passes[t.pass]
+	key, frozen := e.key(t)
+	step := Step{Handler: h, Prelim: now.prelim, Called: h.loaded(now.call)}
+	codes := []Code{ModuleUnknown}
+	switch {
+	case h.Kind == KindMustFail:
+		codes = []Code{PermDenied}
+	case step.Called && frozen:
+		codes = e.codes(h, now, sameToFrozen)
+	case step.Called:
+		codes = e.codes(h, now, h.actsAlike)
 	}
-	if !h.loaded(e.call) {
-		return []Step{step}
-	}
-	step.Called = true
-	for _, code := range e.codes(h, prelim) {
+	for _, code := range codes {
 		step.Code, step.Key = code, code
+		if frozen {
+			step.Key = key
+		}
 		steps = append(steps, step)
 	}
 	return steps
 }
 
 // codes returns the possible codes of a module, one of those that act alike.
-func (e *explorer) codes(h *Handler, prelim bool) (codes []Code) {
+func (e *explorer) codes(h *Handler, now pass, alike func(a, b Code) bool) (codes []Code) {
 	all := preferred
 	if e.possible != nil {
-		if given := e.possible(h, e.call, prelim); given != nil {
+		if given := e.possible(h, now.call, now.prelim); given != nil {
 			all = given
 		}
 	}
 	for _, code := range all {
-		alike := func(other Code) bool { return actsAlike(h, code, other) }
-		if code != Incomplete && !slices.ContainsFunc(codes, alike) {
+		isAlike := func(other Code) bool { return alike(code, other) }
+		if code != Incomplete && !slices.ContainsFunc(codes, isAlike) {
 			codes = append(codes, code)
 		}
 	}
@@ -164,16 +253,16 @@ var preferred = func() (list []Code) {
 }()
 
 // actsAlike says that two codes of a handler lead to the same places, but for
-// the code itself. Success and ignore are special to libpam.
-func actsAlike(h *Handler, a, b Code) bool {
-	if a == b {
-		return true
-	}
+// the code itself.
+func (h *Handler) actsAlike(a, b Code) bool {
+	return a == b || sameToFrozen(a, b) && a.named() && b.named() && h.Table[a] == h.Table[b]
+}
+
+// sameToFrozen says the same where an earlier code picks the action. Success and
+// ignore are special to libpam.
+func sameToFrozen(a, b Code) bool {
 	special := func(c Code) bool { return c == Success || c == Ignore }
-	if special(a) || special(b) || !a.named() || !b.named() {
-		return false
-	}
-	return h.Table[a] == h.Table[b]
+	return a == b || !special(a) && !special(b)
 }
 
 // end notes an outcome, if it is a new one.
@@ -182,10 +271,16 @@ func (e *explorer) end(as ending, last *taken) {
 		return
 	}
 	e.found[as] = true
-	o := Outcome{Call: e.call, Code: as.code, Decided: as.decided, Undefined: as.undefined}
+	call := e.passes[len(e.passes)-1].call
+	o := Outcome{Call: call, Code: as.code, Decided: as.decided, Undefined: as.undefined}
 	for ; last != nil; last = last.before {
-		o.Steps = append(o.Steps, last.Step)
+		steps := &o.Steps
+		if e.frozen && last.pass == 0 {
+			steps = &o.Before
+		}
+		*steps = append(*steps, last.Step)
 	}
+	slices.Reverse(o.Before)
 	slices.Reverse(o.Steps)
 	e.result.Outcomes = append(e.result.Outcomes, o)
 }

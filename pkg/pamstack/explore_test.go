@@ -1,6 +1,7 @@
 package pamstack
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +108,69 @@ func TestExploreIsBounded(t *testing.T) {
 	e, err := s.Explore(Authenticate, nil, 100)
 	if err != nil || e.Complete {
 		t.Errorf("got %v, complete %v, want an incomplete exploration", err, e.Complete)
+	}
+}
+
+// ways finds the outcomes of a frozen call by trying all codes, of those given.
+func ways(s *Stack, first, call Call, codes []Code) map[string]bool {
+	found := map[string]bool{}
+	chain := s.Chain(call.Facility())
+	combinations := 1
+	for range 2 * len(chain) {
+		combinations *= len(codes)
+	}
+	for n := range combinations {
+		given := map[Call]map[*Handler]Code{first: {}, call: {}}
+		for _, h := range chain {
+			given[first][h], given[call][h] = codes[n%len(codes)], codes[n/len(codes)%len(codes)]
+			n /= len(codes) * len(codes)
+		}
+		outcomes, _ := s.Predict(func(h *Handler, call Call, _ bool) Code { return given[call][h] }, first, call)
+		if outcomes[0].Code == Success {
+			found[told(outcomes[1])] = true
+		}
+	}
+	return found
+}
+
+func TestExploreFrozenFindsAllThatSetcredCanComeTo(t *testing.T) {
+	codes := []Code{Success, AuthErr, Ignore}
+	possible := func(*Handler, Call, bool) []Code { return codes }
+	for _, lines := range []string{
+		"auth [success=1 default=ignore] a.so\nauth requisite b.so\nauth sufficient c.so\nauth required d.so",
+		"auth [success=2 default=ignore] a.so\nauth [success=1 default=ignore] b.so\nauth requisite c.so\nauth required d.so",
+		"auth [success=done ignore=reset default=ignore] a.so\nauth [default=ok] b.so\nauth [success=die default=1] c.so\nauth optional d.so",
+	} {
+		for _, libpam := range []Libpam{debian, upstream} {
+			s := loadSystem(t, libpam, "svc", system{"/etc/pam.d/svc": lines})
+			e, err := s.ExploreFrozen(Setcred, possible, 100000)
+			if err != nil || !e.Complete {
+				t.Fatalf("%v, complete %v", err, e.Complete)
+			}
+			got, want := map[string]bool{}, map[string]bool{}
+			for _, o := range e.Outcomes {
+				got[decided(told(o))] = true
+			}
+			for way := range ways(s, Authenticate, Setcred, codes) {
+				want[decided(way)] = true
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%s\nDebian %v: got %v, want %v", lines, libpam.Debian, got, want)
+			}
+		}
+	}
+}
+
+// decided leaves out of an outcome which modules were called.
+func decided(told string) string { return told[:strings.Index(told, ":")] }
+
+func TestExploreFrozenEndsSomewhereWhenItIsBounded(t *testing.T) {
+	s := loadSystem(t, debian, "svc", system{"/etc/pam.d/svc": strings.Repeat("session [success=ok default=ignore] a.so\n", 50)})
+	e, err := s.ExploreFrozen(CloseSession, nil, 1000)
+	if err != nil || e.Complete || len(e.Outcomes) == 0 {
+		t.Fatalf("got %v, complete %v, %d outcomes; want some, incomplete", err, e.Complete, len(e.Outcomes))
+	}
+	if o := e.Outcomes[0]; o.Call != CloseSession || len(o.Before) != 50 || len(o.Steps) != 50 {
+		t.Errorf("got %v after %d steps with %d, want close_session after 50 with 50", o.Call, len(o.Before), len(o.Steps))
 	}
 }

@@ -99,6 +99,7 @@ func (l *loader) start() error {
 			return l.unreadable(path, nil, err)
 		}
 		found = true
+		l.opened(service, path)
 		if err := l.file(source{path: path, data: data, service: service}); err != nil {
 			return err
 		}
@@ -107,6 +108,16 @@ func (l *loader) start() error {
 		return l.stop(&Line{File: l.places(l.stack.Service)[0]}, NoFile, ErrAbort, "and none for the service other")
 	}
 	return nil
+}
+
+// opened notes where a service is read from.
+func (l *loader) opened(service, path string) {
+	if service == l.stack.Service {
+		l.stack.File = path
+	}
+	if service == otherService {
+		l.stack.OtherFile = path
+	}
 }
 
 // directories says that services have files of their own: pam.conf is read

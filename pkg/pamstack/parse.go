@@ -48,6 +48,7 @@ func (l *loader) line(src source, line *Line) error {
 		if src.service = lower(service); src.service != l.stack.Service && src.service != otherService {
 			return nil
 		}
+		l.opened(src.service, src.path)
 		src.column = false
 	}
 	h := &Handler{Line: line, Level: src.level, Other: src.service == otherService}

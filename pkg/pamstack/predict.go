@@ -10,6 +10,9 @@ type Outcome struct {
 	Call  Call
 	Code  Code
 	Steps []Step // in order; empty chains and refused calls have none
+	// Before are the steps of the call before a frozen one, where ExploreFrozen
+	// found the outcome.
+	Before []Step
 	// Decided is the handler that set Code. Nil where none did: the chain is
 	// empty, all handlers were ignored, or the call was refused.
 	Decided *Handler

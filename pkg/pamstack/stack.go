@@ -5,7 +5,11 @@ type Stack struct {
 	// Service is the name as libpam uses it: what follows the last slash, in
 	// lower case.
 	Service string
-	Libpam  Libpam
+	// File and OtherFile are where the service and the service other are read
+	// from, also where they are empty. An empty path is one that is not there:
+	// without File it is other that serves the service.
+	File, OtherFile string
+	Libpam          Libpam
 	// Lines are the logical lines in the order of reading, those of included
 	// files after the line that includes them, and once for each time a file is
 	// read. Lines of another facility than the included one are among them.
