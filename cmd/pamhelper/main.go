@@ -22,6 +22,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/predict"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/try"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/worker"
@@ -40,6 +42,9 @@ func main() {
 	var failed try.ExitError
 	if errors.As(err, &failed) {
 		os.Exit(failed.Status)
+	}
+	if errors.Is(err, predict.ErrNotSuccess) {
+		os.Exit(1)
 	}
 	fmt.Fprintf(os.Stderr, "pamhelper: %v\n", err)
 	if errors.Is(err, sweep.ErrNotClosed) {
@@ -61,7 +66,7 @@ are open, and "pamhelper sweep" closes those whose worker has died.`,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(workerCommand(), try.Command(), sweep.Command(), sweep.SessionsCommand())
+	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), predict.Command(), sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 

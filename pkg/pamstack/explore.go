@@ -241,6 +241,10 @@ func (e *explorer) codes(h *Handler, now pass, alike func(a, b Code) bool) (code
 	return codes
 }
 
+// Preferred returns what is possible where nothing else is said, in the order
+// in which it is tried.
+func Preferred() []Code { return slices.Clone(preferred) }
+
 // preferred are all codes, those first that stand best for others.
 var preferred = func() (list []Code) {
 	list = []Code{Success, AuthErr, PermDenied, UserUnknown, NewAuthtokReqd, Ignore}
