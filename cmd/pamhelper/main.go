@@ -9,7 +9,8 @@
 //
 // "pamhelper try" is for a person, root or not: it runs a stack step by step
 // and shows what happens. It starts a worker of its own with the looser
-// debugging table; no agent can reach that one.
+// debugging table; no agent can reach that one. "pamhelper show" and "pamhelper
+// predict" are for a person too: they only read files, and run no module.
 package main
 
 import (
@@ -60,8 +61,10 @@ func root() *cobra.Command {
 		Long: `pamhelper performs PAM transactions for a program that has no privileges and
 does not link libpam. An agent gets one worker process per login and speaks a
 documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
-hand and shows what each step returned, "pamhelper sessions" lists the logins that
-are open, and "pamhelper sweep" closes those whose worker has died.`,
+hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
+say what is in a stack and what it would do, without running it. "pamhelper
+sessions" lists the logins that are open, and "pamhelper sweep" closes those whose
+worker has died.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// Fixed returns the code that a module of Linux-PAM returns to a call whatever
-// happens, for those whose code is not success only: pam_deny fails, pam_debug
-// returns what its arguments say, and the setcred of modules that only look at
-// something returns ignore. That is from Linux-PAM 1.5; modules are told by
-// their file's name.
+// Fixed returns the code that a call gets from a module of Linux-PAM whatever
+// happens, if there is one: pam_deny fails, pam_permit does not, pam_debug does
+// as its arguments say, and of some modules setcred returns ignore. Modules are
+// told by the name of their file. It is not part of what libpam does.
 func Fixed(h *Handler, call Call, prelim bool) (code Code, fixed bool) {
 	switch name := path.Base(h.Path); {
 	case name == "pam_deny.so":

@@ -26,8 +26,8 @@ type options struct {
 	paint  stackview.Paint
 }
 
-// mostPositions bounds what is tried for a table: some seconds, and some
-// hundred megabytes.
+// mostPositions bounds what is tried for a list: about a second, and a hundred
+// megabytes.
 const mostPositions = 100_000
 
 // Command returns "pamhelper predict".
@@ -48,8 +48,9 @@ first. A CODE is one of libpam's words, in the form auth_err or PAM_AUTH_ERR, or
 number. Modules that are not named return success, but for those that always return
 something else: pam_deny, pam_debug, the setcred of some. No module is run.
 
-Without any MODULE=CODE, list all that the call can come to, whatever the modules
-return, each with an example.
+Without any MODULE=CODE, list what the call can come to, whatever the modules
+return, each with an example. A code in the list stands for all that its line treats
+alike; new_authtok_reqd, outside of account, for success.
 
 setcred and close_session are made after authenticate and open_session, whose way
 through the stack they take; with --fresh on a handle of their own, as sshd and cron

@@ -85,12 +85,14 @@ func TestExamplesLeadToTheirOutcomes(t *testing.T) {
 		"debian": {"login", "sshd", "su", "su-l"}, "classics": {"anypassword", "rightdenied", "setcred", "lockorder", "swapped"},
 		"upstream": {"sshd", "system-auth"}, "broken": {"broken"}, "odd": {"jumps"},
 	} {
-		for _, service := range services {
-			for _, libpam := range []pamstack.Libpam{treetest.Debian, treetest.Upstream} {
+		for _, libpam := range []pamstack.Libpam{treetest.Debian, treetest.Upstream} {
+			o := options{source: stackview.Source{Config: treetest.Config(t, tree, libpam)}, json: true, limit: 3000}
+			for _, service := range services {
 				for call := pamstack.Authenticate; call <= pamstack.CloseSession; call++ {
-					tried += checkExamples(t, tree, libpam, service, call, false)
-					if call == pamstack.Setcred || call == pamstack.CloseSession {
-						tried += checkExamples(t, tree, libpam, service, call, true)
+					o.fresh = false
+					tried += o.checkExamples(t, service, call)
+					if _, o.fresh = callBefore(call); o.fresh {
+						tried += o.checkExamples(t, service, call)
 					}
 				}
 			}
@@ -101,9 +103,8 @@ func TestExamplesLeadToTheirOutcomes(t *testing.T) {
 	}
 }
 
-func checkExamples(t *testing.T, tree string, libpam pamstack.Libpam, service string, call pamstack.Call, fresh bool) (tried int) {
+func (o options) checkExamples(t *testing.T, service string, call pamstack.Call) (tried int) {
 	t.Helper()
-	o := options{source: stackview.Source{Config: treetest.Config(t, tree, libpam)}, json: true, fresh: fresh, limit: 3000}
 	var list listObject
 	o.decode(t, &list, service, call.String())
 	for _, want := range list.Outcomes {
@@ -114,7 +115,7 @@ func checkExamples(t *testing.T, tree string, libpam pamstack.Libpam, service st
 		o.decode(t, &trace, append([]string{service, call.String()}, want.Example...)...)
 		got := trace.Calls[len(trace.Calls)-1]
 		if got.Code != want.Code || (got.Decided == nil) != (want.Decided == nil) || got.Decided != nil && *got.Decided != *want.Decided {
-			t.Errorf("%s %s %v %q: predicted %s by %v, listed %s by %v", tree, service, call, want.Example, got.Code, got.Decided, want.Code, want.Decided)
+			t.Errorf("%s %v %q: predicted %s by %v, listed %s by %v", service, call, want.Example, got.Code, got.Decided, want.Code, want.Decided)
 		}
 		tried++
 	}

@@ -18,11 +18,18 @@ type arrow struct {
 	lane int // 0 is the one next to the rows
 }
 
-// mostLanes is how many arrows may run beside each other; with more they would
-// be hard to follow, and each jump says its line too.
-const mostLanes = 6
+// mostLanes is how many arrows may run beside each other, and mostArrows how many
+// there may be at all; more would be hard to follow, and each jump says its line
+// too.
+const (
+	mostLanes  = 6
+	mostArrows = 200
+)
 
 func (g *gutter) arrow(from, to int) {
+	if len(g.arrows) > mostArrows {
+		return
+	}
 	for _, a := range g.arrows {
 		if a.to == to {
 			if !slices.Contains(a.from, from) {
@@ -37,6 +44,9 @@ func (g *gutter) arrow(from, to int) {
 // assign gives each arrow a lane of its own as far as it goes, short ones
 // nearer to the rows.
 func (g *gutter) assign() {
+	if len(g.arrows) > mostArrows {
+		*g = gutter{}
+	}
 	slices.SortStableFunc(g.arrows, func(a, b *arrow) int { return a.length() - b.length() })
 	for i, a := range g.arrows {
 		for slices.ContainsFunc(g.arrows[:i], a.meets) {

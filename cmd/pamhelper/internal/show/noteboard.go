@@ -9,45 +9,57 @@ import (
 )
 
 // noteboard hands each problem to the first row of its line.
-type noteboard struct{ notes []pamstack.Note }
+type noteboard struct {
+	notes map[place][]pamstack.Note
+	order []place
+}
+
+// place is a line, as it is read for one include.
+type place struct {
+	file   string
+	number int
+	via    *pamstack.Line
+}
+
+func at(line *pamstack.Line) place { return place{line.File, line.Number, line.Via} }
 
 // newNoteboard leaves out why pam_start fails, which the title says.
-func newNoteboard(s *pamstack.Stack) (b noteboard) {
+func newNoteboard(s *pamstack.Stack) noteboard {
+	b := noteboard{notes: map[place][]pamstack.Note{}}
 	var fatal *pamstack.Error
 	errors.As(s.Err, &fatal)
 	for _, note := range s.Notes {
-		if fatal == nil || note != fatal.Note {
-			b.notes = append(b.notes, note)
+		at := at(note.Line)
+		if fatal != nil && note == fatal.Note || slices.Contains(b.notes[at], note) {
+			continue
 		}
+		b.notes[at] = append(b.notes[at], note)
+		b.order = append(b.order, at)
 	}
 	return b
 }
 
 // take returns the problems of a row.
-func (b *noteboard) take(e entry) (taken []pamstack.Note) {
+func (b *noteboard) take(e entry) []pamstack.Note {
 	_, _, include := stackview.Included(e.line)
-	kept := b.notes[:0]
-	for _, note := range b.notes {
-		place := note.Line.File == e.line.File && note.Line.Number == e.line.Number && note.Line.Via == e.line.Via
-		// The handler in place of an include that failed halfway says why.
-		belongs := !include || e.handler != nil && e.handler.Kind == pamstack.KindMustFail || len(e.children) == 0
-		if place && belongs && !slices.Contains(taken, note) {
-			taken = append(taken, note)
-			continue
-		}
-		kept = append(kept, note)
+	if include && len(e.children) > 0 && (e.handler == nil || e.handler.Kind != pamstack.KindMustFail) {
+		return nil // they are for the handler in place of what is not there
 	}
-	b.notes = kept
+	taken := b.notes[at(e.line)]
+	delete(b.notes, at(e.line))
 	return taken
 }
 
 // left returns the problems that no row has taken, each once: a file that is
 // read for several facilities has them several times.
 func (b *noteboard) left() (left []pamstack.Note) {
-	for _, note := range b.notes {
-		same := func(other pamstack.Note) bool { return other.String() == note.String() }
-		if !slices.ContainsFunc(left, same) {
-			left = append(left, note)
+	said := map[string]bool{}
+	for _, at := range b.order {
+		for _, note := range b.notes[at] {
+			if !said[note.String()] {
+				left = append(left, note)
+			}
+			said[note.String()] = true
 		}
 	}
 	return left

@@ -24,6 +24,7 @@ type tree struct {
 	facility pamstack.Facility
 	handlers map[*pamstack.Line][]*pamstack.Handler
 	shown    map[*pamstack.Line]bool
+	parents  map[*pamstack.Line]bool // have lines below them
 	rows     map[*pamstack.Line]*row
 	top      row
 }
@@ -33,7 +34,7 @@ type tree struct {
 func treeOf(s *pamstack.Stack, f pamstack.Facility) []*row {
 	t := tree{
 		stack: s, facility: f, handlers: map[*pamstack.Line][]*pamstack.Handler{},
-		shown: map[*pamstack.Line]bool{}, rows: map[*pamstack.Line]*row{},
+		shown: map[*pamstack.Line]bool{}, parents: map[*pamstack.Line]bool{}, rows: map[*pamstack.Line]*row{},
 	}
 	for _, h := range s.Chain(f) {
 		t.handlers[h.Line] = append(t.handlers[h.Line], h)
@@ -52,6 +53,7 @@ func treeOf(s *pamstack.Stack, f pamstack.Facility) []*row {
 func (t *tree) show(line *pamstack.Line) {
 	for ; line != nil && !t.shown[line]; line = line.Via {
 		t.shown[line] = true
+		t.parents[line.Via] = true
 	}
 }
 
@@ -103,19 +105,10 @@ func (t *tree) add(line *pamstack.Line) {
 	handlers := t.handlers[line]
 	_, _, include := stackview.Included(line)
 	broken := include && len(handlers) > 0 && handlers[0].Kind == pamstack.KindMustFail
-	if len(handlers) > 0 && !(broken && t.hasChildren(line)) {
+	if len(handlers) > 0 && !(broken && t.parents[line]) {
 		first.handler, handlers = handlers[0], handlers[1:]
 	}
 	for _, h := range handlers {
 		parent.children = append(parent.children, &row{line: line, handler: h, rest: true})
 	}
-}
-
-func (t *tree) hasChildren(line *pamstack.Line) bool {
-	for shown := range t.shown {
-		if shown.Via == line {
-			return true
-		}
-	}
-	return false
 }
