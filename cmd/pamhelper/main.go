@@ -9,8 +9,9 @@
 //
 // "pamhelper try" is for a person, root or not: it runs a stack step by step
 // and shows what happens. It starts a worker of its own with the looser
-// debugging table; no agent can reach that one. "pamhelper show" and "pamhelper
-// predict" are for a person too: they only read files, and run no module.
+// debugging table; no agent can reach that one. "pamhelper show", "pamhelper
+// check" and "pamhelper predict" are for a person too: they only read files, and
+// run no module.
 package main
 
 import (
@@ -23,6 +24,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/check"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/predict"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
@@ -39,6 +41,9 @@ func main() {
 	err := root().Execute()
 	if err == nil {
 		return
+	}
+	if errors.Is(err, check.ErrFound) {
+		os.Exit(1)
 	}
 	var failed try.ExitError
 	if errors.As(err, &failed) {
@@ -62,14 +67,15 @@ func root() *cobra.Command {
 does not link libpam. An agent gets one worker process per login and speaks a
 documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
 hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
-say what is in a stack and what it would do, without running it. "pamhelper
-sessions" lists the logins that are open, and "pamhelper sweep" closes those whose
-worker has died.`,
+say what is in a stack and what it would do, without running it, and "pamhelper
+check" what is wrong with it. "pamhelper sessions" lists the logins that are open,
+and "pamhelper sweep" closes those whose worker has died.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), predict.Command(), sweep.Command(), sweep.SessionsCommand())
+	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), check.Command(), predict.Command(),
+		sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 

@@ -1,0 +1,85 @@
+package check
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
+)
+
+// width is where text is broken.
+const width = 100
+
+// colour of each severity (ECMA-48, SGR).
+var colour = map[check.Severity]string{check.Error: "31", check.Warning: "33", check.Info: "36"}
+
+// printPlain prints findings for a person, by file.
+func printPlain(out io.Writer, found []check.Finding, colours bool) error {
+	w := bufio.NewWriter(out)
+	paint := func(text, code string) string {
+		if !colours {
+			return text
+		}
+		return "\x1b[" + code + "m" + text + "\x1b[0m"
+	}
+	file, explained := "", map[string]bool{}
+	for _, f := range found {
+		if f.File != file {
+			file = f.File
+			fmt.Fprintln(w, paint(oneLine(file), "1"))
+		}
+		place := ""
+		if f.Line > 0 {
+			place = fmt.Sprintf("line %d: ", f.Line)
+		}
+		fmt.Fprintf(w, "  %s%s %s\n", place, paint(f.Severity.String(), colour[f.Severity]), f.ID)
+		if f.Text != "" {
+			fmt.Fprintf(w, "      | %s\n", oneLine(shorten(f.Text)))
+		}
+		wrap(w, f.Problem+".")
+		if !explained[f.ID] { // once is enough
+			explained[f.ID] = true
+			wrap(w, f.Effect)
+			wrap(w, "To do: "+f.Remedy)
+		}
+		if len(f.Services) > 0 {
+			wrap(w, "Services: "+strings.Join(f.Services, ", "))
+		}
+	}
+	if len(found) == 0 {
+		fmt.Fprintln(w, "nothing found")
+	} else {
+		fmt.Fprintln(w, count(found))
+	}
+	return w.Flush()
+}
+
+// wrap prints a paragraph.
+func wrap(w io.Writer, text string) {
+	line := ""
+	for word := range strings.FieldsSeq(oneLine(text)) {
+		if line != "" && len(line)+1+len(word) > width-6 {
+			fmt.Fprintf(w, "      %s\n", line)
+			line = ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	fmt.Fprintf(w, "      %s\n", line)
+}
+
+// shorten keeps the beginning of a long line.
+func shorten(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "..."
+}
+
+// oneLine makes bytes of a file harmless.
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", " ").Replace(ipc.Printable([]byte(s)))
+}

@@ -1,0 +1,89 @@
+package check
+
+import "testing"
+
+func TestSufficientSkipsChecksButNotOtherWaysIn(t *testing.T) {
+	for _, test := range []struct {
+		name, lines string
+		want        bool
+	}{
+		{"a check behind", "auth sufficient pam_unix.so\nauth required pam_access.so\n", true},
+		{"a second factor behind", "auth sufficient pam_unix.so\nauth required pam_google_authenticator.so\n", true},
+		{"a check of the other way in", "auth sufficient pam_unix.so\nauth required pam_access.so\nauth required pam_sss.so\n", false},
+		{"another way in", "auth sufficient pam_unix.so\nauth required pam_sss.so\n", false},
+		{"a check that may fail", "auth sufficient pam_unix.so\nauth optional pam_access.so\n", false},
+		{"root needs no check", "auth sufficient pam_rootok.so\nauth required pam_wheel.so\nauth required pam_unix.so\n", false},
+		{"done in brackets", "account [success=done default=ignore] pam_localuser.so\naccount requisite pam_access.so\n", true},
+		{"only a substack is left", "account substack common\naccount required pam_access.so\n", false},
+		{"an include is left, and the rest with it", "account include common\naccount required pam_access.so\n", true},
+		{"a session's module", "session sufficient pam_systemd.so\nsession required pam_limits.so\n", true},
+		{"a denial", "session sufficient pam_systemd.so\nsession required pam_deny.so\n", false},
+	} {
+		m := newSystem(t, debian)
+		m.file("/etc/pam.d/common", "account sufficient pam_unix.so\n")
+		m.file("/etc/pam.d/example", test.lines)
+		if found := m.run("example"); hasID(found, "sufficient-skips") != test.want {
+			t.Errorf("%s: got %q, want sufficient-skips %v", test.name, shown(found), test.want)
+		}
+	}
+}
+
+func TestJumpsAcrossFiles(t *testing.T) {
+	for _, test := range []struct {
+		name, lines, common string
+		want                string // severity, or "" for none
+	}{
+		{"over a whole file", "auth [success=2 default=ignore] pam_access.so\n@include common\nauth required pam_unix.so\n",
+			"auth required pam_sss.so\nauth required pam_permit.so\n", "info"},
+		{"into the middle", "auth [success=1 default=ignore] pam_access.so\n@include common\n",
+			"auth required pam_sss.so\nauth required pam_unix.so\n", "warning"},
+		{"to the beginning", "auth [success=1 default=ignore] pam_access.so\nauth required pam_sss.so\n@include common\n",
+			"auth required pam_unix.so\n", ""},
+		{"out to the next line", "@include common\nauth required pam_unix.so\n",
+			"auth [success=1 default=ignore] pam_access.so\nauth required pam_sss.so\n", ""},
+		{"out and over a line", "@include common\nauth required pam_unix.so\nauth required pam_permit.so\n",
+			"auth [success=2 default=ignore] pam_access.so\nauth required pam_sss.so\n", "warning"},
+		{"over a substack, which is one", "auth [success=1 default=ignore] pam_access.so\nauth substack common\nauth required pam_unix.so\n",
+			"auth required pam_sss.so\nauth required pam_permit.so\n", ""},
+	} {
+		m := newSystem(t, debian)
+		m.file("/etc/pam.d/common", test.common)
+		m.file("/etc/pam.d/example", test.lines)
+		got := ""
+		for _, f := range m.run("example") {
+			if f.ID == "jump-across-include" {
+				got = f.Severity.String()
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestLimitsLines(t *testing.T) {
+	for line, wrong := range map[string]bool{
+		"": false, "# comment": false, "alice hard nofile 1000": false, "* SOFT Core unlimited # all": false, "@staff - maxlogins 4": false,
+		"bob -": false, "alice - nice -5": false, "alice - chroot /srv": false, "1000:2000 hard nproc 5": false,
+		"alice hard nofile": true, "alice": true, "alice hart nofile 5": true, "alice hard nofiles 5": true, "alice hard nofile many": true,
+		"alice hard nofile 10k": true, "alice hard nice unlimited": true, "alice hard nofile -": false,
+	} {
+		if got := limitsLine(line); (got != "") != wrong {
+			t.Errorf("%q: got %q, want a problem: %v", line, got, wrong)
+		}
+	}
+}
+
+func TestACarriageReturnIsReportedOncePerFile(t *testing.T) {
+	m := newSystem(t, debian)
+	m.file("/etc/pam.d/example", "auth required pam_unix.so \r\naccount required pam_unix.so \r\n")
+	n := 0
+	for _, f := range m.run() {
+		if f.ID == "carriage-return" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("got %d findings, want 1", n)
+	}
+}
