@@ -4,76 +4,117 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"os/user"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
-	"github.com/pamhelper/pamhelper/pkg/ipc/terminal"
 )
 
-// login is one login on this terminal.
+// login is one login from this terminal.
 type login struct {
 	helper, service, rhost, user string
+	command                      []string // empty: the login shell
+	terminal                     bool     // the process gets one
 }
 
 func loginCommand() *cobra.Command {
 	var l login
 	cmd := &cobra.Command{
-		Use:   "login [flags] [USER]",
-		Short: "Log in on this terminal through the helper and print the PAM environment",
-		Long: `Log USER (default: you) in through the helper, with the prompts on this
-terminal, open the session, print the PAM environment and close the session.
+		Use:   "login [flags] [USER] [-- COMMAND [ARG...]]",
+		Short: "Log in through the helper and run a shell or a command as the user",
+		Long: `Log USER (default: you) in through the helper and run the login shell, or
+COMMAND, as that user. A shell on a terminal gets a terminal of its own; a
+COMMAND, or a shell without a terminal, gets pipes.
+
+COMMAND and each ARG reach the command as they are, quoted for the user's shell.
+For the shell's own syntax: -- sh -c 'a | b'. LANG and LC_* are passed on.
+
+Prompts and messages go to standard error. Answers are read from standard input
+where that is a terminal and there is no COMMAND, else from /dev/tty.
+
+SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed to a process
+without a terminal; a second SIGINT or SIGTERM within a second ends the login.
+With a terminal the first four end the login: Ctrl-C is a key there.
 
 The helper takes only what its policy allows: without a policy file that is the
 service sshd, no root, and a numeric remote address.
 
-Exit status: 0 logged in, 1 PAM refused, 2 usage or not allowed by the helper's
-policy, 3 the helper failed.`,
-		Example: `  agent login --helper exec:/usr/libexec/pamhelper alice`,
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				l.user = args[0]
-			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
-			defer stop()
-			return l.run(ctx, os.Stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
+Exit status: that of the process; 128+N where signal N ended it, or the agent;
+255 where the helper died, or the terminal was lost, while it ran. Where no
+process was started: 1 PAM refused, 2 usage, nobody to ask, or not allowed by
+the helper's policy, 3 the helper failed. A failure after a process that ended
+with status 0 is also 3.`,
+		Example: `  agent login --helper exec:/usr/libexec/pamhelper alice
+  agent login alice -- sh -c 'tar c project | gzip' >project.tar.gz`,
+		Args: func(cmd *cobra.Command, args []string) error { return l.parse(args, cmd.ArgsLenAtDash()) },
+		RunE: func(*cobra.Command, []string) error { return l.run() },
 	}
 	cmd.Flags().StringVar(&l.helper, "helper", "exec:/usr/libexec/pamhelper", "how to reach the helper: exec:`PATH` starts it")
 	cmd.Flags().StringVar(&l.service, "service", "sshd", "the PAM service")
 	cmd.Flags().StringVar(&l.rhost, "rhost", "127.0.0.1", "the numeric `address` of the remote side, PAM_RHOST")
+	cmd.Flags().BoolVarP(&l.terminal, "terminal", "t", false, "give COMMAND a terminal too")
 	return cmd
 }
 
-func (l login) run(ctx context.Context, in *os.File, out, log io.Writer) error {
-	launcher, err := launcherOf(l.helper, log)
+// parse takes USER and, behind the dash, COMMAND.
+func (l *login) parse(args []string, dash int) error {
+	if dash >= 0 {
+		args, l.command = args[:dash], args[dash:]
+	}
+	if len(args) > 1 {
+		return fmt.Errorf("%q behind USER: a COMMAND and its ARGs come behind --", args[1])
+	}
+	if len(args) == 1 {
+		l.user = args[0]
+		return nil
+	}
+	me, err := user.Current()
+	if err != nil {
+		return fmt.Errorf("who are you? name the user: %w", err)
+	}
+	l.user = me.Username
+	return nil
+}
+
+// run is the whole login. What it leaves open on an error the helper closes.
+func (l login) run() error {
+	launcher, err := launcherOf(l.helper)
 	if err != nil {
 		return err
 	}
-	if l.user == "" {
-		me, err := user.Current()
-		if err != nil {
-			return fmt.Errorf("who are you? name the user: %w", err)
-		}
-		l.user = me.Username
+	here := term.IsTerminal(int(os.Stdin.Fd()))
+	if l.terminal && !here {
+		return errors.New("-t needs a terminal, and standard input is none")
 	}
-	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: terminal.Conversation{In: in, Out: out}})
+	talk := conversation{}
+	if here && len(l.command) == 0 {
+		l.terminal, talk.in = true, os.Stdin
+	}
+	signals := listen()
+	ctx, stop := signals.cancelling()
+	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: talk})
 	if err != nil {
-		return explain(err)
+		return ofLogin(errors.Join(stop(), err))
 	}
 	defer client.Close()
-	return explain(l.drive(ctx, client, out))
+	err = l.open(ctx, client)
+	if interrupted := stop(); interrupted != nil || err != nil {
+		return ofLogin(errors.Join(interrupted, err))
+	}
+	err = l.process(context.Background(), client, signals)
+	closing := leave(client, signals)
+	if errors.Is(err, closing) {
+		return err // the helper had gone already
+	}
+	return errors.Join(err, ofClosing(closing))
 }
 
-// drive takes the steps of a login. What it leaves open the helper closes.
-func (l login) drive(ctx context.Context, client *ipc.Client, out io.Writer) error {
+// open takes the steps to an open session.
+func (l login) open(ctx context.Context, client *ipc.Client) error {
 	_, err := client.Login(ctx, ipc.Login{Service: l.service, User: l.user, Rhost: l.rhost}, ipc.Authenticate, ipc.Account)
 	if errors.Is(err, ipc.NewAuthtokReqd) {
 		_, err = client.ChangePassword(ctx)
@@ -81,36 +122,45 @@ func (l login) drive(ctx context.Context, client *ipc.Client, out io.Writer) err
 	if err != nil {
 		return err
 	}
-	if _, err := client.Do(ctx, ipc.Credentials, ipc.OpenSession); err != nil {
-		return err
+	_, err = client.Do(ctx, ipc.Credentials, ipc.OpenSession)
+	return err
+}
+
+// process runs the user's process.
+func (l login) process(ctx context.Context, client *ipc.Client, signals signals) error {
+	command := ipc.Command{Line: quote(l.command), Variables: locale(os.Environ())}
+	if l.terminal {
+		return onTerminal(ctx, client, command, signals)
 	}
-	for _, v := range client.Environment() {
-		fmt.Fprintf(out, "%s\n", strings.ReplaceAll(ipc.Printable([]byte(v.Name+"="+v.Value)), "\n", `\n`))
+	return overPipes(ctx, client, command, signals)
+}
+
+// locale are the caller's variables that go to the user's process.
+func locale(environment []string) (variables []ipc.Variable) {
+	for _, assignment := range environment {
+		name, value, _ := strings.Cut(assignment, "=")
+		if name == "LANG" || strings.HasPrefix(name, "LC_") {
+			variables = append(variables, ipc.Variable{Name: name, Value: value})
+		}
 	}
-	_, err = client.Do(ctx, ipc.CloseSession, ipc.End)
+	return variables
+}
+
+// leave ends the login behind its process. A signal ends only the waiting for it.
+func leave(client *ipc.Client, signals signals) error {
+	ctx, stop := signals.cancelling()
+	_, err := client.Do(ctx, ipc.CloseSession, ipc.End)
+	if interrupted := stop(); interrupted != nil {
+		return interrupted
+	}
 	return err
 }
 
 // launcherOf reads the form KIND:PATH.
-func launcherOf(helper string, log io.Writer) (ipc.Launcher, error) {
+func launcherOf(helper string) (ipc.Launcher, error) {
 	kind, path, _ := strings.Cut(helper, ":")
 	if kind != "exec" || path == "" {
 		return nil, fmt.Errorf("--helper %q is not exec:PATH", helper)
 	}
-	return ipc.Exec{Path: path, Log: log}, nil
-}
-
-// explain gives an error its exit status.
-func explain(err error) error {
-	var refused *ipc.PAMError
-	var policy *ipc.RefusedError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused):
-		return &exitError{exitRefused, err}
-	case errors.As(err, &policy):
-		return &exitError{exitUsage, err}
-	}
-	return &exitError{exitHelper, err}
+	return ipc.Exec{Path: path, Log: os.Stderr}, nil
 }

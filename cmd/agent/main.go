@@ -5,29 +5,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 )
-
-// Exit statuses, the same as those of "pamhelper try".
-const (
-	exitRefused = 1
-	exitUsage   = 2
-	exitHelper  = 3
-)
-
-// exitError is an outcome with its exit status; its text is shown.
-type exitError struct {
-	status int
-	err    error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-
-func (e *exitError) Unwrap() error { return e.err }
 
 func main() {
 	cmd := &cobra.Command{
@@ -39,13 +20,6 @@ func main() {
 	}
 	cmd.AddCommand(loginCommand())
 	err := cmd.Execute()
-	if err == nil {
-		return
-	}
-	fmt.Fprintf(os.Stderr, "agent: %v\n", err)
-	var failed *exitError
-	if errors.As(err, &failed) {
-		os.Exit(failed.status)
-	}
-	os.Exit(exitUsage)
+	report(os.Stderr, err)
+	os.Exit(statusOf(err))
 }

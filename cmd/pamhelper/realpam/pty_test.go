@@ -31,12 +31,7 @@ type pty struct {
 func onTerminal(t *testing.T, name string, args ...string) *pty {
 	t.Helper()
 	p := newTerminal(t)
-	mode := *p.mode()
-	mode.Lflag &^= unix.ECHO
-	if err := unix.IoctlSetTermios(int(p.slave.Fd()), unix.TCSETS, &mode); err != nil {
-		t.Fatal(err)
-	}
-	p.before = *p.mode()
+	p.quiet()
 	p.run(exec.Command(name, args...))
 	return p
 }
@@ -52,12 +47,30 @@ func newTerminal(t *testing.T) *pty {
 	return p
 }
 
+// quiet switches the echo off.
+func (p *pty) quiet() {
+	p.t.Helper()
+	mode := *p.mode()
+	mode.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(p.slave.Fd()), unix.TCSETS, &mode); err != nil {
+		p.t.Fatal(err)
+	}
+	p.before = *p.mode()
+}
+
 // run starts a program on the terminal, as the leader of its session.
 func (p *pty) run(cmd *exec.Cmd) {
 	p.t.Helper()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.slave, p.slave, p.slave
+	p.runBeside(cmd)
+}
+
+// runBeside starts a program whose controlling terminal it is, and no more.
+func (p *pty) runBeside(cmd *exec.Cmd) {
+	p.t.Helper()
 	p.cmd = cmd
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.slave, p.slave, p.slave
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	p.cmd.ExtraFiles = []*os.File{p.slave}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

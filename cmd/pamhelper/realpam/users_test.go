@@ -26,6 +26,12 @@ var sessionUsers = []string{
 	"xauth1", "selinux1", "systemd1", "systemd2", "systemd3", "systemd4", "systemd5", "systemd6",
 }
 
+// terminalUsers log in with "agent login", and their sessions are counted.
+var terminalUsers = []string{
+	"shell1", "shell2", "shell3", "shell4", "shell5", "shell6", "shell7", "shell8", "shell9", "shell10",
+	"piped1", "piped2", "piped3", "piped4", "piped5",
+}
+
 // agedUsers have to change their password first.
 var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7"}
 
@@ -58,7 +64,7 @@ func makeUsers() error {
 		return err
 	}
 	passwords := "root:" + rootPassword + "\n"
-	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, limitedUsers(), agedUsers)
+	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, terminalUsers, limitedUsers(), agedUsers)
 	for _, name := range names {
 		if err := command("useradd", "--no-log-init", "--create-home", "--groups", "lab", "--shell", "/bin/sh", name); err != nil {
 			return err
