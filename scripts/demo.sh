@@ -34,6 +34,9 @@ prepare() {
 
 	rm -f /etc/nologin
 	id alice >/dev/null 2>&1 || useradd --create-home --shell /bin/bash alice
+	getent group demo >/dev/null || groupadd demo
+	usermod --append --groups demo alice
+	echo 'alice - nofile 4242' >>/etc/security/limits.conf
 	echo 'alice:correct horse' | chpasswd
 	echo 'correct horse' >right.txt
 	echo 'wrong horse' >wrong.txt
@@ -132,11 +135,6 @@ echo "== the same for a program to read"
 run 0 '"step":"account","code":"PAM_SUCCESS"' bin/pamhelper try --json --answers right.txt login alice
 
 echo
-echo "== a login as an agent makes it: prompts on a terminal, a session, its environment"
-echo "== (exec: starts the helper with the agent's own privileges, so the agent is root here)"
-on_terminal 0 '^TELEPORT_LOGIN=alice$' "bin/agent login --helper exec:bin/pamhelper alice"
-
-echo
 echo "== what the helper's built-in policy does not serve"
 run 2 'refused by the helper: service "su" is not served' bin/agent login --helper exec:bin/pamhelper --service su alice
 
@@ -144,6 +142,13 @@ echo
 echo "== the agent links nothing: neither libpam nor any other library"
 run 0 . readelf -d bin/agent
 ! grep -q NEEDED output || failed "bin/agent needs a shared library"
+
+echo
+echo "== a login as an agent makes it: the password on a terminal, a command as the user, over pipes;"
+echo "== its group demo and its limit of 4242 files are what this demo's /etc says"
+echo "== (exec: starts the helper with the agent's own privileges, so the agent is root here)"
+on_terminal 0 '^uid=[0-9]+\(alice\) .*\(demo\)' "bin/agent login --helper exec:bin/pamhelper alice -- sh -c 'id; ulimit -a'"
+expect 0 0 '^nofiles +4242$'
 
 echo
 echo "demo: every result was the expected one"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"os/user"
 	"strings"
 
@@ -43,11 +44,10 @@ With a terminal the first four end the login: Ctrl-C is a key there.
 The helper takes only what its policy allows: without a policy file that is the
 service sshd, no root, and a numeric remote address.
 
-Exit status: that of the process; 128+N where signal N ended it, or the agent;
-255 where the helper died, or the terminal was lost, while it ran. Where no
-process was started: 1 PAM refused, 2 usage, nobody to ask, or not allowed by
-the helper's policy, 3 the helper failed. A failure after a process that ended
-with status 0 is also 3.`,
+Exit status: that of the process; 128+N where signal N ended it, or the login;
+255 where the helper died while it ran. Where no process was started: 1 PAM
+refused, 2 usage, no terminal to ask on, or not allowed by the helper's policy,
+3 the helper failed. A failure behind a process that ended with status 0 is 3.`,
 		Example: `  agent login --helper exec:/usr/libexec/pamhelper alice
   agent login alice -- sh -c 'tar c project | gzip' >project.tar.gz`,
 		Args: func(cmd *cobra.Command, args []string) error { return l.parse(args, cmd.ArgsLenAtDash()) },
@@ -60,10 +60,16 @@ with status 0 is also 3.`,
 	return cmd
 }
 
+// maxLine is the longest line for the user's shell, in bytes (ipc.Command).
+const maxLine = 131071
+
 // parse takes USER and, behind the dash, COMMAND.
 func (l *login) parse(args []string, dash int) error {
 	if dash >= 0 {
 		args, l.command = args[:dash], args[dash:]
+	}
+	if length := len(quote(l.command)); length > maxLine {
+		return fmt.Errorf("COMMAND and its ARGs have %d bytes when they are quoted; at most %d", length, maxLine)
 	}
 	if len(args) > 1 {
 		return fmt.Errorf("%q behind USER: a COMMAND and its ARGs come behind --", args[1])
@@ -100,7 +106,10 @@ func (l login) run() error {
 	if err != nil {
 		return ofLogin(errors.Join(stop(), err))
 	}
-	defer client.Close()
+	defer func() {
+		signal.Reset() // the next one ends the agent at once: the helper closes the login by itself
+		client.Close()
+	}()
 	err = l.open(ctx, client)
 	if interrupted := stop(); interrupted != nil || err != nil {
 		return ofLogin(errors.Join(interrupted, err))

@@ -43,7 +43,10 @@ func onTerminal(ctx context.Context, client *ipc.Client, command ipc.Command, si
 	screen := pass(process.Master, os.Stdout, func() int { return maxHeld })
 	go func() {
 		<-screen.passed
-		if screen.err != nil {
+		switch {
+		case errors.Is(screen.err, syscall.EIO):
+			broken <- hungUp
+		case screen.err != nil:
 			broken <- &exitError{exitLost, fmt.Errorf("standard output: %w", screen.err)}
 		}
 	}()
@@ -57,12 +60,15 @@ const maxHeld = 64 << 10
 // from somebody who wants the agent to end, or says that the terminal is gone.
 func endsTerminal(sig os.Signal) bool { return sig != syscall.SIGUSR1 && sig != syscall.SIGUSR2 }
 
+// hungUp is a terminal that is gone. Where SIGHUP is ignored nothing else tells.
+var hungUp = ofLogin(&interruptedError{syscall.SIGHUP})
+
 // typeInto passes on what is typed. A terminal has no end of input but its own.
 func typeInto(master *os.File, keyboard input, broken chan<- error) {
 	_, err := io.Copy(struct{ io.Writer }{master}, keyboard)
 	var path *os.PathError
 	if keyboard.ctx.Err() == nil && (err == nil || errors.As(err, &path) && path.Op == "read") {
-		broken <- ofLogin(&interruptedError{syscall.SIGHUP})
+		broken <- hungUp
 	}
 }
 

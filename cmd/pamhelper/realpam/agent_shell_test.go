@@ -1,6 +1,7 @@
 package realpam_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,7 @@ func TestAgentFollowsTheSizeOfTheWindow(t *testing.T) {
 func TestAgentLeavesCtrlCToTheForegroundJob(t *testing.T) {
 	t.Parallel()
 	p := atShell(t, pamhelper, "bob")
-	p.typed("sh -c 'echo star''ted; exec sleep 1000'\n")
+	p.typed("sh -c 'echo star''ted; read line'\n")
 	p.shows("started\r\n")
 	p.typed("\x03")
 	p.typed("echo status $?\n")
@@ -172,10 +173,10 @@ func TestAgentWithWrongUsageSaysSo(t *testing.T) {
 	}{
 		{"command without a dash", []string{"alice", "ls"}, `"ls" behind USER: a COMMAND and its ARGs come behind --`},
 		{"helper of no kind", []string{"--helper", "/bin/true", "alice"}, "is not exec:PATH"},
+		{"long command", append([]string{"alice", "--"}, slices.Repeat([]string{strings.Repeat("x", 1<<14)}, 8)...), "have 131079 bytes"},
 		{"unknown option", []string{"--nosuch", "alice"}, "unknown flag"},
 	} {
 		run(t, "", agent, append([]string{"login"}, c.args...)...).expect(t, 2, "", c.says)
 	}
 	run(t, "", agent, "login", "--helper", "exec:/nosuch", "alice").expect(t, 3, "", "start the helper")
 }
-

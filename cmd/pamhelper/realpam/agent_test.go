@@ -89,7 +89,7 @@ func runAs(t *testing.T, user, input string, words ...string) ran {
 // ran waits for the end. What it wrote is complete then.
 func (p *piped) ran() ran {
 	p.t.Helper()
-	p.cmd.Wait()
+	p.wait()
 	if after := *p.mode(); after != p.before {
 		p.t.Errorf("terminal mode: got %+v, want %+v as before", after, p.before)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,11 +173,22 @@ func (p *pty) typed(text string) {
 	}
 }
 
+// wait waits for the end of the program.
+func (p *pty) wait() {
+	p.t.Helper()
+	tooLate := time.AfterFunc(patience, func() {
+		p.t.Errorf("%s did not end in %s; the terminal:\n%s", p.cmd, patience, p)
+		p.cmd.Process.Kill()
+	})
+	p.cmd.Wait()
+	tooLate.Stop()
+}
+
 // ends waits for the program and fails unless it has the exit status and left
 // the terminal as it was.
 func (p *pty) ends(status int) {
 	p.t.Helper()
-	p.cmd.Wait()
+	p.wait()
 	if got := p.cmd.ProcessState.ExitCode(); got != status {
 		p.t.Errorf("exit status: got %d (%s), want %d; the terminal:\n%s", got, p.cmd.ProcessState, status, p)
 	}

@@ -29,7 +29,7 @@ var sessionUsers = []string{
 // terminalUsers log in with "agent login", and their sessions are counted.
 var terminalUsers = []string{
 	"shell1", "shell2", "shell3", "shell4", "shell5", "shell6", "shell7", "shell8", "shell9", "shell10",
-	"piped1", "piped2", "piped3", "piped4", "piped5",
+	"piped1", "piped2", "piped3", "piped4", "piped5", "piped6",
 }
 
 // agedUsers have to change their password first.
