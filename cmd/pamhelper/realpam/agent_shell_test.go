@@ -35,6 +35,8 @@ func TestAgentLeavesCtrlCToTheForegroundJob(t *testing.T) {
 	p.typed("sh -c 'echo star''ted; read line'\n")
 	p.shows("started\r\n")
 	p.typed("\x03")
+	// The key throws away what is typed until the shell asks again.
+	eventually(t, func() bool { return strings.Count(p.String(), "$ ") == 2 }, "a second prompt on the terminal:\n%s", p)
 	p.typed("echo status $?\n")
 	p.shows("status 130\r\n")
 	p.typed("exit 0\n")
