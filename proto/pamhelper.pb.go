@@ -380,6 +380,75 @@ func (Signal_Number) EnumDescriptor() ([]byte, []int) {
 	return file_proto_pamhelper_proto_rawDescGZIP(), []int{14, 0}
 }
 
+type Note_Kind int32
+
+const (
+	Note_KIND_UNSPECIFIED Note_Kind = 0
+	// text went to syslog, number is its level, 0 to 7.
+	Note_LOGGED Note_Kind = 1
+	// number is the item (security/_pam_types.h), which was set or unset.
+	Note_ITEM_SET   Note_Kind = 2
+	Note_ITEM_UNSET Note_Kind = 3
+	// text is the name of a variable in the PAM environment.
+	Note_VARIABLE_SET   Note_Kind = 4
+	Note_VARIABLE_UNSET Note_Kind = 5
+	// A delay after a failure was asked for, of number microseconds.
+	Note_DELAY Note_Kind = 6
+	// text is a message or a prompt of that Style.
+	Note_SAID Note_Kind = 7
+)
+
+// Enum value maps for Note_Kind.
+var (
+	Note_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "LOGGED",
+		2: "ITEM_SET",
+		3: "ITEM_UNSET",
+		4: "VARIABLE_SET",
+		5: "VARIABLE_UNSET",
+		6: "DELAY",
+		7: "SAID",
+	}
+	Note_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"LOGGED":           1,
+		"ITEM_SET":         2,
+		"ITEM_UNSET":       3,
+		"VARIABLE_SET":     4,
+		"VARIABLE_UNSET":   5,
+		"DELAY":            6,
+		"SAID":             7,
+	}
+)
+
+func (x Note_Kind) Enum() *Note_Kind {
+	p := new(Note_Kind)
+	*p = x
+	return p
+}
+
+func (x Note_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Note_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_proto_pamhelper_proto_enumTypes[4].Descriptor()
+}
+
+func (Note_Kind) Type() protoreflect.EnumType {
+	return &file_proto_pamhelper_proto_enumTypes[4]
+}
+
+func (x Note_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Note_Kind.Descriptor instead.
+func (Note_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{25, 0}
+}
+
 type Fault_Kind int32
 
 const (
@@ -435,11 +504,11 @@ func (x Fault_Kind) String() string {
 }
 
 func (Fault_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_proto_pamhelper_proto_enumTypes[4].Descriptor()
+	return file_proto_pamhelper_proto_enumTypes[5].Descriptor()
 }
 
 func (Fault_Kind) Type() protoreflect.EnumType {
-	return &file_proto_pamhelper_proto_enumTypes[4]
+	return &file_proto_pamhelper_proto_enumTypes[5]
 }
 
 func (x Fault_Kind) Number() protoreflect.EnumNumber {
@@ -448,7 +517,7 @@ func (x Fault_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fault_Kind.Descriptor instead.
 func (Fault_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{27, 0}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{31, 0}
 }
 
 // Request is one frame from the agent to the worker. Exactly one body is set;
@@ -725,6 +794,7 @@ type Event struct {
 	//	*Event_Crash
 	//	*Event_Started
 	//	*Event_Exited
+	//	*Event_Trace
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -839,6 +909,15 @@ func (x *Event) GetExited() *Exited {
 	return nil
 }
 
+func (x *Event) GetTrace() *Trace {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Trace); ok {
+			return x.Trace
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -875,6 +954,10 @@ type Event_Exited struct {
 	Exited *Exited `protobuf:"bytes,8,opt,name=exited,proto3,oneof"`
 }
 
+type Event_Trace struct {
+	Trace *Trace `protobuf:"bytes,9,opt,name=trace,proto3,oneof"`
+}
+
 func (*Event_Welcome) isEvent_Body() {}
 
 func (*Event_Message) isEvent_Body() {}
@@ -891,13 +974,15 @@ func (*Event_Started) isEvent_Body() {}
 
 func (*Event_Exited) isEvent_Body() {}
 
+func (*Event_Trace) isEvent_Body() {}
+
 // Hello opens the conversation. It is the first request and comes once.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The protocol version the agent speaks. This schema is version 1.
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Names of optional abilities the agent wants to use, at most 32 names of at
-	// most 64 bytes. Known: "binary_prompt", "processes".
+	// most 64 bytes. Known: "binary_prompt", "processes", "trace".
 	Features      []string `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2057,7 +2142,11 @@ type Result struct {
 	EnvironmentOmitted uint32 `protobuf:"varint,7,opt,name=environment_omitted,json=environmentOmitted,proto3" json:"environment_omitted,omitempty"`
 	// Time in libpam and its modules, without the time prompts waited for their
 	// answers, in microseconds.
-	DurationUs    uint64 `protobuf:"varint,8,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
+	DurationUs uint64 `protobuf:"varint,8,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
+	// Which line of which file decided. Only where the code is not PAM_SUCCESS, and
+	// never for AUTHENTICATE; a debugging worker sets it for every step. Not set
+	// where it is not known.
+	Decision      *Decision `protobuf:"bytes,9,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2159,6 +2248,13 @@ func (x *Result) GetDurationUs() uint64 {
 	return 0
 }
 
+func (x *Result) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
 type isResult_Outcome interface {
 	isResult_Outcome()
 }
@@ -2177,6 +2273,473 @@ func (*Result_Code) isResult_Outcome() {}
 
 func (*Result_Skipped) isResult_Outcome() {}
 
+// Decision is the line that made a step's code what it is. It is for a log: it is
+// nothing to show to the person who logs in.
+type Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file as libpam opens it, and the first line of what it reads as one, from
+	// 1. Not set where no line decided: there is none for the step, or all were
+	// ignored. File names are cut to 512 bytes, the other texts here to 256.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	// The module as the line names it, such as "pam_unix.so".
+	Module string `protobuf:"bytes,3,opt,name=module,proto3" json:"module,omitempty"`
+	// The control field as the line has it, such as "[success=1 default=ignore]".
+	Control string `protobuf:"bytes,4,opt,name=control,proto3" json:"control,omitempty"`
+	// What the line's module returned; libpam's own number where it was not called.
+	// A module can return a number that is no PamCode.
+	Code PamCode `protobuf:"varint,5,opt,name=code,proto3,enum=pamhelper.v1.PamCode" json:"code,omitempty"`
+	// What the control field made of it: "ignore", "ok", "done", "bad", "die",
+	// "reset", or a number of lines to jump over.
+	Action string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
+	// For BEGIN: what is wrong with the line.
+	Problem       string `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_proto_pamhelper_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Decision) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Decision) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Decision) GetModule() string {
+	if x != nil {
+		return x.Module
+	}
+	return ""
+}
+
+func (x *Decision) GetControl() string {
+	if x != nil {
+		return x.Control
+	}
+	return ""
+}
+
+func (x *Decision) GetCode() PamCode {
+	if x != nil {
+		return x.Code
+	}
+	return PamCode_PAM_SUCCESS
+}
+
+func (x *Decision) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Decision) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// Trace is what one call of libpam did. It comes before the Result of the step
+// that the call belongs to, END has several. Only where both sides declared
+// "trace", which a worker does only for the starter that debugs with it.
+type Trace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The function, such as "pam_authenticate".
+	Function string `protobuf:"bytes,1,opt,name=function,proto3" json:"function,omitempty"`
+	// What it returned.
+	Code PamCode `protobuf:"varint,2,opt,name=code,proto3,enum=pamhelper.v1.PamCode" json:"code,omitempty"`
+	// The turns of the handlers in order, and in their places the lines that had
+	// none. At most 1024.
+	Turns        []*Turn `protobuf:"bytes,3,rep,name=turns,proto3" json:"turns,omitempty"`
+	TurnsOmitted uint32  `protobuf:"varint,4,opt,name=turns_omitted,json=turnsOmitted,proto3" json:"turns_omitted,omitempty"`
+	// What libpam itself logged.
+	Notes []*Note `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Notes that were too many to be kept.
+	NotesOmitted uint32 `protobuf:"varint,6,opt,name=notes_omitted,json=notesOmitted,proto3" json:"notes_omitted,omitempty"`
+	// As in Result.
+	Decision *Decision `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	// How the call differs from what the service's files say; empty: it does not.
+	// If it does, turns are the calls of modules alone, without an action.
+	Disagreement string `protobuf:"bytes,8,opt,name=disagreement,proto3" json:"disagreement,omitempty"`
+	// Why nobody can tell what the files say; empty: it is known. Turns as above.
+	Unknown       string `protobuf:"bytes,9,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trace) Reset() {
+	*x = Trace{}
+	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trace) ProtoMessage() {}
+
+func (x *Trace) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trace.ProtoReflect.Descriptor instead.
+func (*Trace) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Trace) GetFunction() string {
+	if x != nil {
+		return x.Function
+	}
+	return ""
+}
+
+func (x *Trace) GetCode() PamCode {
+	if x != nil {
+		return x.Code
+	}
+	return PamCode_PAM_SUCCESS
+}
+
+func (x *Trace) GetTurns() []*Turn {
+	if x != nil {
+		return x.Turns
+	}
+	return nil
+}
+
+func (x *Trace) GetTurnsOmitted() uint32 {
+	if x != nil {
+		return x.TurnsOmitted
+	}
+	return 0
+}
+
+func (x *Trace) GetNotes() []*Note {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *Trace) GetNotesOmitted() uint32 {
+	if x != nil {
+		return x.NotesOmitted
+	}
+	return 0
+}
+
+func (x *Trace) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *Trace) GetDisagreement() string {
+	if x != nil {
+		return x.Disagreement
+	}
+	return ""
+}
+
+func (x *Trace) GetUnknown() string {
+	if x != nil {
+		return x.Unknown
+	}
+	return ""
+}
+
+// Turn is the turn of one handler, or a line that had none.
+type Turn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in Decision. Not set where it is not known.
+	File    string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line    uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Control string `protobuf:"bytes,3,opt,name=control,proto3" json:"control,omitempty"`
+	Module  string `protobuf:"bytes,4,opt,name=module,proto3" json:"module,omitempty"`
+	// The arguments with blanks between them, cut to 256 bytes.
+	Arguments string `protobuf:"bytes,5,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	// How many substacks are around it.
+	Level uint32 `protobuf:"varint,6,opt,name=level,proto3" json:"level,omitempty"`
+	// It had a turn. If not, the fields behind this one are not set, but problem.
+	Reached bool `protobuf:"varint,7,opt,name=reached,proto3" json:"reached,omitempty"`
+	// File name of the module whose function was called; empty where none was, and
+	// code is libpam's own.
+	Called string `protobuf:"bytes,8,opt,name=called,proto3" json:"called,omitempty"`
+	// The first of the two passes of pam_chauthtok.
+	Prelim bool    `protobuf:"varint,9,opt,name=prelim,proto3" json:"prelim,omitempty"`
+	Code   PamCode `protobuf:"varint,10,opt,name=code,proto3,enum=pamhelper.v1.PamCode" json:"code,omitempty"`
+	// What picked the action: code, but in pam_setcred and pam_close_session what
+	// the module returned to the call before.
+	Key PamCode `protobuf:"varint,11,opt,name=key,proto3,enum=pamhelper.v1.PamCode" json:"key,omitempty"`
+	// As in Decision; empty where it is not known.
+	Action string `protobuf:"bytes,12,opt,name=action,proto3" json:"action,omitempty"`
+	// Time in the module without the conversation, in nanoseconds.
+	DurationNs uint64 `protobuf:"varint,13,opt,name=duration_ns,json=durationNs,proto3" json:"duration_ns,omitempty"`
+	// What the module did.
+	Notes []*Note `protobuf:"bytes,14,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Why there is no module to call.
+	Problem       string `protobuf:"bytes,15,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Turn) Reset() {
+	*x = Turn{}
+	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Turn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Turn) ProtoMessage() {}
+
+func (x *Turn) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Turn.ProtoReflect.Descriptor instead.
+func (*Turn) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Turn) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Turn) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Turn) GetControl() string {
+	if x != nil {
+		return x.Control
+	}
+	return ""
+}
+
+func (x *Turn) GetModule() string {
+	if x != nil {
+		return x.Module
+	}
+	return ""
+}
+
+func (x *Turn) GetArguments() string {
+	if x != nil {
+		return x.Arguments
+	}
+	return ""
+}
+
+func (x *Turn) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Turn) GetReached() bool {
+	if x != nil {
+		return x.Reached
+	}
+	return false
+}
+
+func (x *Turn) GetCalled() string {
+	if x != nil {
+		return x.Called
+	}
+	return ""
+}
+
+func (x *Turn) GetPrelim() bool {
+	if x != nil {
+		return x.Prelim
+	}
+	return false
+}
+
+func (x *Turn) GetCode() PamCode {
+	if x != nil {
+		return x.Code
+	}
+	return PamCode_PAM_SUCCESS
+}
+
+func (x *Turn) GetKey() PamCode {
+	if x != nil {
+		return x.Key
+	}
+	return PamCode_PAM_SUCCESS
+}
+
+func (x *Turn) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Turn) GetDurationNs() uint64 {
+	if x != nil {
+		return x.DurationNs
+	}
+	return 0
+}
+
+func (x *Turn) GetNotes() []*Note {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *Turn) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// Note is one thing that a module did. There are never values of items or
+// variables in it, nor answers to hidden prompts.
+type Note struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Kind   Note_Kind              `protobuf:"varint,1,opt,name=kind,proto3,enum=pamhelper.v1.Note_Kind" json:"kind,omitempty"`
+	Number uint32                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// Any bytes, at most 1024.
+	Text []byte `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Bytes that were cut off its end.
+	OmittedBytes  uint64 `protobuf:"varint,4,opt,name=omitted_bytes,json=omittedBytes,proto3" json:"omitted_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note) Reset() {
+	*x = Note{}
+	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note) ProtoMessage() {}
+
+func (x *Note) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note.ProtoReflect.Descriptor instead.
+func (*Note) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Note) GetKind() Note_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Note_KIND_UNSPECIFIED
+}
+
+func (x *Note) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Note) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Note) GetOmittedBytes() uint64 {
+	if x != nil {
+		return x.OmittedBytes
+	}
+	return 0
+}
+
 // Skipped is the outcome of a step that was queued behind a failing one.
 type Skipped struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2186,7 +2749,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_proto_pamhelper_proto_msgTypes[22]
+	mi := &file_proto_pamhelper_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2761,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[22]
+	mi := &file_proto_pamhelper_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2774,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{22}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{26}
 }
 
 // Started answers Start. Exactly one outcome is set.
@@ -2232,7 +2795,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	mi := &file_proto_pamhelper_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2807,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[23]
+	mi := &file_proto_pamhelper_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2820,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{23}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Started) GetOutcome() isStarted_Outcome {
@@ -2341,7 +2904,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	mi := &file_proto_pamhelper_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +2916,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[24]
+	mi := &file_proto_pamhelper_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2929,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{24}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Process) GetNumber() uint32 {
@@ -2410,7 +2973,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	mi := &file_proto_pamhelper_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2985,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[25]
+	mi := &file_proto_pamhelper_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2998,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{25}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *NotStarted) GetText() string {
@@ -2477,7 +3040,7 @@ type Exited struct {
 
 func (x *Exited) Reset() {
 	*x = Exited{}
-	mi := &file_proto_pamhelper_proto_msgTypes[26]
+	mi := &file_proto_pamhelper_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +3052,7 @@ func (x *Exited) String() string {
 func (*Exited) ProtoMessage() {}
 
 func (x *Exited) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[26]
+	mi := &file_proto_pamhelper_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +3065,7 @@ func (x *Exited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exited.ProtoReflect.Descriptor instead.
 func (*Exited) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{26}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Exited) GetProcess() uint32 {
@@ -2590,14 +3153,17 @@ type Fault struct {
 	// What happened and what to do about it, in English, for a log.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// File name of the module that was running, such as "pam_unix.so".
-	Module        string `protobuf:"bytes,3,opt,name=module,proto3" json:"module,omitempty"`
+	Module string `protobuf:"bytes,3,opt,name=module,proto3" json:"module,omitempty"`
+	// Its line, where it is known.
+	File          string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
+	Line          uint32 `protobuf:"varint,5,opt,name=line,proto3" json:"line,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_proto_pamhelper_proto_msgTypes[27]
+	mi := &file_proto_pamhelper_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +3175,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[27]
+	mi := &file_proto_pamhelper_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +3188,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{27}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Fault) GetKind() Fault_Kind {
@@ -2646,6 +3212,20 @@ func (x *Fault) GetModule() string {
 	return ""
 }
 
+func (x *Fault) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Fault) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
 // Crash is written by a signal handler while the worker dies.
 type Crash struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2653,14 +3233,17 @@ type Crash struct {
 	Signal uint32 `protobuf:"varint,1,opt,name=signal,proto3" json:"signal,omitempty"`
 	// File name of the module that was running, at most 99 bytes. Empty where
 	// none was.
-	Module        string `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
+	Module string `protobuf:"bytes,2,opt,name=module,proto3" json:"module,omitempty"`
+	// Its line, where it is known. File names are cut to 255 bytes.
+	File          string `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
+	Line          uint32 `protobuf:"varint,4,opt,name=line,proto3" json:"line,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Crash) Reset() {
 	*x = Crash{}
-	mi := &file_proto_pamhelper_proto_msgTypes[28]
+	mi := &file_proto_pamhelper_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +3255,7 @@ func (x *Crash) String() string {
 func (*Crash) ProtoMessage() {}
 
 func (x *Crash) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[28]
+	mi := &file_proto_pamhelper_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +3268,7 @@ func (x *Crash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Crash.ProtoReflect.Descriptor instead.
 func (*Crash) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{28}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Crash) GetSignal() uint32 {
@@ -2700,6 +3283,20 @@ func (x *Crash) GetModule() string {
 		return x.Module
 	}
 	return ""
+}
+
+func (x *Crash) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Crash) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
 }
 
 var File_proto_pamhelper_proto protoreflect.FileDescriptor
@@ -2722,7 +3319,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\x03end\x18\v \x01(\v2\x11.pamhelper.v1.EndH\x00R\x03end\x12.\n" +
 	"\x06answer\x18\f \x01(\v2\x14.pamhelper.v1.AnswerH\x00R\x06answer\x12.\n" +
 	"\x06cancel\x18\r \x01(\v2\x14.pamhelper.v1.CancelH\x00R\x06cancelB\x06\n" +
-	"\x04body\"\x92\x03\n" +
+	"\x04body\"\xbf\x03\n" +
 	"\x05Event\x121\n" +
 	"\awelcome\x18\x01 \x01(\v2\x15.pamhelper.v1.WelcomeH\x00R\awelcome\x121\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.pamhelper.v1.MessageH\x00R\amessage\x12.\n" +
@@ -2731,7 +3328,8 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\x05fault\x18\x05 \x01(\v2\x13.pamhelper.v1.FaultH\x00R\x05fault\x12+\n" +
 	"\x05crash\x18\x06 \x01(\v2\x13.pamhelper.v1.CrashH\x00R\x05crash\x121\n" +
 	"\astarted\x18\a \x01(\v2\x15.pamhelper.v1.StartedH\x00R\astarted\x12.\n" +
-	"\x06exited\x18\b \x01(\v2\x14.pamhelper.v1.ExitedH\x00R\x06exitedB\x06\n" +
+	"\x06exited\x18\b \x01(\v2\x14.pamhelper.v1.ExitedH\x00R\x06exited\x12+\n" +
+	"\x05trace\x18\t \x01(\v2\x13.pamhelper.v1.TraceH\x00R\x05traceB\x06\n" +
 	"\x04body\"=\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
@@ -2817,7 +3415,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\romitted_bytes\x18\x04 \x01(\x04R\fomittedBytes\x12\x18\n" +
 	"\acontrol\x18\x05 \x01(\rR\acontrol\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"\xdf\x02\n" +
+	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"\x83\x03\n" +
 	"\x06Result\x12&\n" +
 	"\x04step\x18\x01 \x01(\x0e2\x12.pamhelper.v1.StepR\x04step\x12+\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x15.pamhelper.v1.PamCodeH\x00R\x04code\x121\n" +
@@ -2827,9 +3425,61 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\venvironment\x18\x06 \x03(\v2\x16.pamhelper.v1.VariableR\venvironment\x12/\n" +
 	"\x13environment_omitted\x18\a \x01(\rR\x12environmentOmitted\x12\x1f\n" +
 	"\vduration_us\x18\b \x01(\x04R\n" +
-	"durationUsB\t\n" +
-	"\aoutcomeJ\x04\b\t\x10\n" +
-	"R\bdecision\"\t\n" +
+	"durationUs\x122\n" +
+	"\bdecision\x18\t \x01(\v2\x16.pamhelper.v1.DecisionR\bdecisionB\t\n" +
+	"\aoutcome\"\xc1\x01\n" +
+	"\bDecision\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x16\n" +
+	"\x06module\x18\x03 \x01(\tR\x06module\x12\x18\n" +
+	"\acontrol\x18\x04 \x01(\tR\acontrol\x12)\n" +
+	"\x04code\x18\x05 \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x04code\x12\x16\n" +
+	"\x06action\x18\x06 \x01(\tR\x06action\x12\x18\n" +
+	"\aproblem\x18\a \x01(\tR\aproblem\"\xde\x02\n" +
+	"\x05Trace\x12\x1a\n" +
+	"\bfunction\x18\x01 \x01(\tR\bfunction\x12)\n" +
+	"\x04code\x18\x02 \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x04code\x12(\n" +
+	"\x05turns\x18\x03 \x03(\v2\x12.pamhelper.v1.TurnR\x05turns\x12#\n" +
+	"\rturns_omitted\x18\x04 \x01(\rR\fturnsOmitted\x12(\n" +
+	"\x05notes\x18\x05 \x03(\v2\x12.pamhelper.v1.NoteR\x05notes\x12#\n" +
+	"\rnotes_omitted\x18\x06 \x01(\rR\fnotesOmitted\x122\n" +
+	"\bdecision\x18\a \x01(\v2\x16.pamhelper.v1.DecisionR\bdecision\x12\"\n" +
+	"\fdisagreement\x18\b \x01(\tR\fdisagreement\x12\x18\n" +
+	"\aunknown\x18\t \x01(\tR\aunknown\"\xaf\x03\n" +
+	"\x04Turn\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x18\n" +
+	"\acontrol\x18\x03 \x01(\tR\acontrol\x12\x16\n" +
+	"\x06module\x18\x04 \x01(\tR\x06module\x12\x1c\n" +
+	"\targuments\x18\x05 \x01(\tR\targuments\x12\x14\n" +
+	"\x05level\x18\x06 \x01(\rR\x05level\x12\x18\n" +
+	"\areached\x18\a \x01(\bR\areached\x12\x16\n" +
+	"\x06called\x18\b \x01(\tR\x06called\x12\x16\n" +
+	"\x06prelim\x18\t \x01(\bR\x06prelim\x12)\n" +
+	"\x04code\x18\n" +
+	" \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x04code\x12'\n" +
+	"\x03key\x18\v \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x03key\x12\x16\n" +
+	"\x06action\x18\f \x01(\tR\x06action\x12\x1f\n" +
+	"\vduration_ns\x18\r \x01(\x04R\n" +
+	"durationNs\x12(\n" +
+	"\x05notes\x18\x0e \x03(\v2\x12.pamhelper.v1.NoteR\x05notes\x12\x18\n" +
+	"\aproblem\x18\x0f \x01(\tR\aproblem\"\x88\x02\n" +
+	"\x04Note\x12+\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x17.pamhelper.v1.Note.KindR\x04kind\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\rR\x06number\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\fR\x04text\x12#\n" +
+	"\romitted_bytes\x18\x04 \x01(\x04R\fomittedBytes\"\x81\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06LOGGED\x10\x01\x12\f\n" +
+	"\bITEM_SET\x10\x02\x12\x0e\n" +
+	"\n" +
+	"ITEM_UNSET\x10\x03\x12\x10\n" +
+	"\fVARIABLE_SET\x10\x04\x12\x12\n" +
+	"\x0eVARIABLE_UNSET\x10\x05\x12\t\n" +
+	"\x05DELAY\x10\x06\x12\b\n" +
+	"\x04SAID\x10\a\"\t\n" +
 	"\aSkipped\"\xd9\x01\n" +
 	"\aStarted\x121\n" +
 	"\aprocess\x18\x01 \x01(\v2\x15.pamhelper.v1.ProcessH\x00R\aprocess\x12;\n" +
@@ -2857,11 +3507,13 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"userTimeUs\x12$\n" +
 	"\x0esystem_time_us\x18\x06 \x01(\x04R\fsystemTimeUs\x12\x1e\n" +
 	"\vmax_rss_kib\x18\a \x01(\x04R\tmaxRssKibB\x05\n" +
-	"\x03how\"\xda\x01\n" +
+	"\x03how\"\x82\x02\n" +
 	"\x05Fault\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.pamhelper.v1.Fault.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
-	"\x06module\x18\x03 \x01(\tR\x06module\"w\n" +
+	"\x06module\x18\x03 \x01(\tR\x06module\x12\x12\n" +
+	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x05 \x01(\rR\x04line\"w\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tVIOLATION\x10\x01\x12\v\n" +
@@ -2870,10 +3522,12 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\aTIMEOUT\x10\x04\x12\b\n" +
 	"\x04HANG\x10\x05\x12\f\n" +
 	"\bINTERNAL\x10\x06\x12\v\n" +
-	"\aSTOPPED\x10\a\"7\n" +
+	"\aSTOPPED\x10\a\"_\n" +
 	"\x05Crash\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\rR\x06signal\x12\x16\n" +
-	"\x06module\x18\x02 \x01(\tR\x06module*q\n" +
+	"\x06module\x18\x02 \x01(\tR\x06module\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x04 \x01(\rR\x04line*q\n" +
 	"\x05Style\x12\x15\n" +
 	"\x11STYLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPROMPT_ECHO_OFF\x10\x01\x12\x12\n" +
@@ -2940,86 +3594,102 @@ func file_proto_pamhelper_proto_rawDescGZIP() []byte {
 	return file_proto_pamhelper_proto_rawDescData
 }
 
-var file_proto_pamhelper_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_proto_pamhelper_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_proto_pamhelper_proto_goTypes = []any{
 	(Style)(0),             // 0: pamhelper.v1.Style
 	(Step)(0),              // 1: pamhelper.v1.Step
 	(PamCode)(0),           // 2: pamhelper.v1.PamCode
 	(Signal_Number)(0),     // 3: pamhelper.v1.Signal.Number
-	(Fault_Kind)(0),        // 4: pamhelper.v1.Fault.Kind
-	(*Request)(nil),        // 5: pamhelper.v1.Request
-	(*Event)(nil),          // 6: pamhelper.v1.Event
-	(*Hello)(nil),          // 7: pamhelper.v1.Hello
-	(*Welcome)(nil),        // 8: pamhelper.v1.Welcome
-	(*Limits)(nil),         // 9: pamhelper.v1.Limits
-	(*Variable)(nil),       // 10: pamhelper.v1.Variable
-	(*Begin)(nil),          // 11: pamhelper.v1.Begin
-	(*Authenticate)(nil),   // 12: pamhelper.v1.Authenticate
-	(*Account)(nil),        // 13: pamhelper.v1.Account
-	(*ChangePassword)(nil), // 14: pamhelper.v1.ChangePassword
-	(*Credentials)(nil),    // 15: pamhelper.v1.Credentials
-	(*OpenSession)(nil),    // 16: pamhelper.v1.OpenSession
-	(*Start)(nil),          // 17: pamhelper.v1.Start
-	(*Terminal)(nil),       // 18: pamhelper.v1.Terminal
-	(*Signal)(nil),         // 19: pamhelper.v1.Signal
-	(*CloseSession)(nil),   // 20: pamhelper.v1.CloseSession
-	(*End)(nil),            // 21: pamhelper.v1.End
-	(*Answer)(nil),         // 22: pamhelper.v1.Answer
-	(*Cancel)(nil),         // 23: pamhelper.v1.Cancel
-	(*Message)(nil),        // 24: pamhelper.v1.Message
-	(*Prompt)(nil),         // 25: pamhelper.v1.Prompt
-	(*Result)(nil),         // 26: pamhelper.v1.Result
-	(*Skipped)(nil),        // 27: pamhelper.v1.Skipped
-	(*Started)(nil),        // 28: pamhelper.v1.Started
-	(*Process)(nil),        // 29: pamhelper.v1.Process
-	(*NotStarted)(nil),     // 30: pamhelper.v1.NotStarted
-	(*Exited)(nil),         // 31: pamhelper.v1.Exited
-	(*Fault)(nil),          // 32: pamhelper.v1.Fault
-	(*Crash)(nil),          // 33: pamhelper.v1.Crash
+	(Note_Kind)(0),         // 4: pamhelper.v1.Note.Kind
+	(Fault_Kind)(0),        // 5: pamhelper.v1.Fault.Kind
+	(*Request)(nil),        // 6: pamhelper.v1.Request
+	(*Event)(nil),          // 7: pamhelper.v1.Event
+	(*Hello)(nil),          // 8: pamhelper.v1.Hello
+	(*Welcome)(nil),        // 9: pamhelper.v1.Welcome
+	(*Limits)(nil),         // 10: pamhelper.v1.Limits
+	(*Variable)(nil),       // 11: pamhelper.v1.Variable
+	(*Begin)(nil),          // 12: pamhelper.v1.Begin
+	(*Authenticate)(nil),   // 13: pamhelper.v1.Authenticate
+	(*Account)(nil),        // 14: pamhelper.v1.Account
+	(*ChangePassword)(nil), // 15: pamhelper.v1.ChangePassword
+	(*Credentials)(nil),    // 16: pamhelper.v1.Credentials
+	(*OpenSession)(nil),    // 17: pamhelper.v1.OpenSession
+	(*Start)(nil),          // 18: pamhelper.v1.Start
+	(*Terminal)(nil),       // 19: pamhelper.v1.Terminal
+	(*Signal)(nil),         // 20: pamhelper.v1.Signal
+	(*CloseSession)(nil),   // 21: pamhelper.v1.CloseSession
+	(*End)(nil),            // 22: pamhelper.v1.End
+	(*Answer)(nil),         // 23: pamhelper.v1.Answer
+	(*Cancel)(nil),         // 24: pamhelper.v1.Cancel
+	(*Message)(nil),        // 25: pamhelper.v1.Message
+	(*Prompt)(nil),         // 26: pamhelper.v1.Prompt
+	(*Result)(nil),         // 27: pamhelper.v1.Result
+	(*Decision)(nil),       // 28: pamhelper.v1.Decision
+	(*Trace)(nil),          // 29: pamhelper.v1.Trace
+	(*Turn)(nil),           // 30: pamhelper.v1.Turn
+	(*Note)(nil),           // 31: pamhelper.v1.Note
+	(*Skipped)(nil),        // 32: pamhelper.v1.Skipped
+	(*Started)(nil),        // 33: pamhelper.v1.Started
+	(*Process)(nil),        // 34: pamhelper.v1.Process
+	(*NotStarted)(nil),     // 35: pamhelper.v1.NotStarted
+	(*Exited)(nil),         // 36: pamhelper.v1.Exited
+	(*Fault)(nil),          // 37: pamhelper.v1.Fault
+	(*Crash)(nil),          // 38: pamhelper.v1.Crash
 }
 var file_proto_pamhelper_proto_depIdxs = []int32{
-	7,  // 0: pamhelper.v1.Request.hello:type_name -> pamhelper.v1.Hello
-	11, // 1: pamhelper.v1.Request.begin:type_name -> pamhelper.v1.Begin
-	12, // 2: pamhelper.v1.Request.authenticate:type_name -> pamhelper.v1.Authenticate
-	13, // 3: pamhelper.v1.Request.account:type_name -> pamhelper.v1.Account
-	14, // 4: pamhelper.v1.Request.change_password:type_name -> pamhelper.v1.ChangePassword
-	15, // 5: pamhelper.v1.Request.credentials:type_name -> pamhelper.v1.Credentials
-	16, // 6: pamhelper.v1.Request.open_session:type_name -> pamhelper.v1.OpenSession
-	17, // 7: pamhelper.v1.Request.start:type_name -> pamhelper.v1.Start
-	19, // 8: pamhelper.v1.Request.signal:type_name -> pamhelper.v1.Signal
-	20, // 9: pamhelper.v1.Request.close_session:type_name -> pamhelper.v1.CloseSession
-	21, // 10: pamhelper.v1.Request.end:type_name -> pamhelper.v1.End
-	22, // 11: pamhelper.v1.Request.answer:type_name -> pamhelper.v1.Answer
-	23, // 12: pamhelper.v1.Request.cancel:type_name -> pamhelper.v1.Cancel
-	8,  // 13: pamhelper.v1.Event.welcome:type_name -> pamhelper.v1.Welcome
-	24, // 14: pamhelper.v1.Event.message:type_name -> pamhelper.v1.Message
-	25, // 15: pamhelper.v1.Event.prompt:type_name -> pamhelper.v1.Prompt
-	26, // 16: pamhelper.v1.Event.result:type_name -> pamhelper.v1.Result
-	32, // 17: pamhelper.v1.Event.fault:type_name -> pamhelper.v1.Fault
-	33, // 18: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
-	28, // 19: pamhelper.v1.Event.started:type_name -> pamhelper.v1.Started
-	31, // 20: pamhelper.v1.Event.exited:type_name -> pamhelper.v1.Exited
-	9,  // 21: pamhelper.v1.Welcome.limits:type_name -> pamhelper.v1.Limits
-	10, // 22: pamhelper.v1.Begin.variables:type_name -> pamhelper.v1.Variable
-	10, // 23: pamhelper.v1.Start.variables:type_name -> pamhelper.v1.Variable
-	18, // 24: pamhelper.v1.Start.terminal:type_name -> pamhelper.v1.Terminal
-	3,  // 25: pamhelper.v1.Signal.number:type_name -> pamhelper.v1.Signal.Number
-	0,  // 26: pamhelper.v1.Message.style:type_name -> pamhelper.v1.Style
-	0,  // 27: pamhelper.v1.Prompt.style:type_name -> pamhelper.v1.Style
-	1,  // 28: pamhelper.v1.Result.step:type_name -> pamhelper.v1.Step
-	2,  // 29: pamhelper.v1.Result.code:type_name -> pamhelper.v1.PamCode
-	27, // 30: pamhelper.v1.Result.skipped:type_name -> pamhelper.v1.Skipped
-	10, // 31: pamhelper.v1.Result.environment:type_name -> pamhelper.v1.Variable
-	29, // 32: pamhelper.v1.Started.process:type_name -> pamhelper.v1.Process
-	30, // 33: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
-	27, // 34: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
-	4,  // 35: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	8,  // 0: pamhelper.v1.Request.hello:type_name -> pamhelper.v1.Hello
+	12, // 1: pamhelper.v1.Request.begin:type_name -> pamhelper.v1.Begin
+	13, // 2: pamhelper.v1.Request.authenticate:type_name -> pamhelper.v1.Authenticate
+	14, // 3: pamhelper.v1.Request.account:type_name -> pamhelper.v1.Account
+	15, // 4: pamhelper.v1.Request.change_password:type_name -> pamhelper.v1.ChangePassword
+	16, // 5: pamhelper.v1.Request.credentials:type_name -> pamhelper.v1.Credentials
+	17, // 6: pamhelper.v1.Request.open_session:type_name -> pamhelper.v1.OpenSession
+	18, // 7: pamhelper.v1.Request.start:type_name -> pamhelper.v1.Start
+	20, // 8: pamhelper.v1.Request.signal:type_name -> pamhelper.v1.Signal
+	21, // 9: pamhelper.v1.Request.close_session:type_name -> pamhelper.v1.CloseSession
+	22, // 10: pamhelper.v1.Request.end:type_name -> pamhelper.v1.End
+	23, // 11: pamhelper.v1.Request.answer:type_name -> pamhelper.v1.Answer
+	24, // 12: pamhelper.v1.Request.cancel:type_name -> pamhelper.v1.Cancel
+	9,  // 13: pamhelper.v1.Event.welcome:type_name -> pamhelper.v1.Welcome
+	25, // 14: pamhelper.v1.Event.message:type_name -> pamhelper.v1.Message
+	26, // 15: pamhelper.v1.Event.prompt:type_name -> pamhelper.v1.Prompt
+	27, // 16: pamhelper.v1.Event.result:type_name -> pamhelper.v1.Result
+	37, // 17: pamhelper.v1.Event.fault:type_name -> pamhelper.v1.Fault
+	38, // 18: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
+	33, // 19: pamhelper.v1.Event.started:type_name -> pamhelper.v1.Started
+	36, // 20: pamhelper.v1.Event.exited:type_name -> pamhelper.v1.Exited
+	29, // 21: pamhelper.v1.Event.trace:type_name -> pamhelper.v1.Trace
+	10, // 22: pamhelper.v1.Welcome.limits:type_name -> pamhelper.v1.Limits
+	11, // 23: pamhelper.v1.Begin.variables:type_name -> pamhelper.v1.Variable
+	11, // 24: pamhelper.v1.Start.variables:type_name -> pamhelper.v1.Variable
+	19, // 25: pamhelper.v1.Start.terminal:type_name -> pamhelper.v1.Terminal
+	3,  // 26: pamhelper.v1.Signal.number:type_name -> pamhelper.v1.Signal.Number
+	0,  // 27: pamhelper.v1.Message.style:type_name -> pamhelper.v1.Style
+	0,  // 28: pamhelper.v1.Prompt.style:type_name -> pamhelper.v1.Style
+	1,  // 29: pamhelper.v1.Result.step:type_name -> pamhelper.v1.Step
+	2,  // 30: pamhelper.v1.Result.code:type_name -> pamhelper.v1.PamCode
+	32, // 31: pamhelper.v1.Result.skipped:type_name -> pamhelper.v1.Skipped
+	11, // 32: pamhelper.v1.Result.environment:type_name -> pamhelper.v1.Variable
+	28, // 33: pamhelper.v1.Result.decision:type_name -> pamhelper.v1.Decision
+	2,  // 34: pamhelper.v1.Decision.code:type_name -> pamhelper.v1.PamCode
+	2,  // 35: pamhelper.v1.Trace.code:type_name -> pamhelper.v1.PamCode
+	30, // 36: pamhelper.v1.Trace.turns:type_name -> pamhelper.v1.Turn
+	31, // 37: pamhelper.v1.Trace.notes:type_name -> pamhelper.v1.Note
+	28, // 38: pamhelper.v1.Trace.decision:type_name -> pamhelper.v1.Decision
+	2,  // 39: pamhelper.v1.Turn.code:type_name -> pamhelper.v1.PamCode
+	2,  // 40: pamhelper.v1.Turn.key:type_name -> pamhelper.v1.PamCode
+	31, // 41: pamhelper.v1.Turn.notes:type_name -> pamhelper.v1.Note
+	4,  // 42: pamhelper.v1.Note.kind:type_name -> pamhelper.v1.Note.Kind
+	34, // 43: pamhelper.v1.Started.process:type_name -> pamhelper.v1.Process
+	35, // 44: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
+	32, // 45: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
+	5,  // 46: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_proto_pamhelper_proto_init() }
@@ -3051,17 +3721,18 @@ func file_proto_pamhelper_proto_init() {
 		(*Event_Crash)(nil),
 		(*Event_Started)(nil),
 		(*Event_Exited)(nil),
+		(*Event_Trace)(nil),
 	}
 	file_proto_pamhelper_proto_msgTypes[21].OneofWrappers = []any{
 		(*Result_Code)(nil),
 		(*Result_Skipped)(nil),
 	}
-	file_proto_pamhelper_proto_msgTypes[23].OneofWrappers = []any{
+	file_proto_pamhelper_proto_msgTypes[27].OneofWrappers = []any{
 		(*Started_Process)(nil),
 		(*Started_NotStarted)(nil),
 		(*Started_Skipped)(nil),
 	}
-	file_proto_pamhelper_proto_msgTypes[26].OneofWrappers = []any{
+	file_proto_pamhelper_proto_msgTypes[30].OneofWrappers = []any{
 		(*Exited_Status)(nil),
 		(*Exited_Signal)(nil),
 	}
@@ -3070,8 +3741,8 @@ func file_proto_pamhelper_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_pamhelper_proto_rawDesc), len(file_proto_pamhelper_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   29,
+			NumEnums:      6,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

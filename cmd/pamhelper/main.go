@@ -83,6 +83,7 @@ func workerCommand() *cobra.Command {
 	var debugging bool
 	loginRecords := true
 	var closing string
+	var tracing, untraced bool
 	var debug worker.Debug
 	var flags []string
 	cmd := &cobra.Command{
@@ -94,6 +95,10 @@ An agent starts a worker for each login, as root. Without --debug the worker
 serves what the policy allows, in the order of its phase table. It starts the
 user's processes, and ends them with the login. What it has to undo stands in
 /run/pamhelper, for "pamhelper sweep".
+
+Its log, standard error, names for each step that did not succeed the line of the
+service's files that decided. With --trace it has what every module returned and
+did, for every step.
 
 Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
 was ended by the worker.`,
@@ -108,7 +113,7 @@ was ended by the worker.`,
 						return fmt.Errorf("--%s needs --debug", name)
 					}
 				}
-				return served(worker.Main(worker.Options{NoLoginRecords: !loginRecords}))
+				return served(worker.Main(worker.Options{NoLoginRecords: !loginRecords, Trace: tracing, Untraced: untraced}))
 			}
 			if cmd.Flags().Changed("flags") {
 				parsed, err := libpam.ParseFlags(strings.Join(flags, ","))
@@ -120,10 +125,13 @@ was ended by the worker.`,
 			if debug.ConfDir != "" && !filepath.IsAbs(debug.ConfDir) {
 				return fmt.Errorf("--confdir %q is relative, and a worker works in /", debug.ConfDir)
 			}
-			return served(worker.Main(worker.Options{Debug: &debug}))
+			return served(worker.Main(worker.Options{Debug: &debug, Trace: tracing, Untraced: untraced}))
 		},
 	}
 	cmd.Flags().BoolVar(&loginRecords, "login-records", true, "write logins with a terminal into utmp, wtmp and lastlog, failed ones into btmp")
+	cmd.Flags().BoolVar(&tracing, "trace", false, "write into the log what each module returned, did and led to")
+	cmd.Flags().BoolVar(&untraced, "untraced", false, "do not find out which line decided (to measure what that costs)")
+	cmd.Flags().MarkHidden("untraced")
 	cmd.Flags().StringVar(&closing, "close", "", "close the login of a dead worker, by its `record` (sweep does it)")
 	cmd.Flags().MarkHidden("close")
 	cmd.Flags().BoolVar(&debugging, "debug", false, "any order of steps and no policy: for the caller's own stack")

@@ -22,6 +22,7 @@ const Version = 1
 const (
 	FeatureBinaryPrompt = "binary_prompt" // to carry PAM_BINARY_PROMPT
 	FeatureProcesses    = "processes"     // to start processes of the user
+	FeatureTrace        = "trace"         // to see what each module did
 )
 
 // MaxQueued is how many steps a worker lets wait behind the one that runs.
@@ -34,6 +35,9 @@ type Options struct {
 	Conversation Conversation
 	// Deadlines shorter than the worker's own. 0: the worker's.
 	LoginTimeout, PromptTimeout, CloseTimeout time.Duration
+	// Trace asks for Result.Traces, which only a worker gives that its own starter
+	// debugs with.
+	Trace bool
 }
 
 // Login is who logs in, through which PAM service, from where. It cannot be
@@ -124,6 +128,9 @@ func (c *Client) greet() (*pb.Welcome, error) {
 	hello := &pb.Hello{Version: Version, Features: []string{FeatureProcesses}}
 	if _, ok := c.options.Conversation.(BinaryConversation); ok {
 		hello.Features = append(hello.Features, FeatureBinaryPrompt)
+	}
+	if c.options.Trace {
+		hello.Features = append(hello.Features, FeatureTrace)
 	}
 	if err := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}}); err != nil {
 		return nil, connectionError(err)
@@ -278,6 +285,7 @@ func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Res
 // results takes events until every expected step has its result.
 func (c *Client) results(ctx context.Context, expected []Step) (results []Result, first error) {
 	patience := newPatience(ctx)
+	var traces []Trace
 	for len(results) < len(expected) {
 		event, err := c.next(patience)
 		if err != nil {
@@ -292,8 +300,11 @@ func (c *Client) results(ctx context.Context, expected []Step) (results []Result
 			}
 			// A worker that left in the meantime may have said why.
 			patience.afterPrompt()
+		case *pb.Event_Trace:
+			traces = append(traces, newTrace(body.Trace))
 		case *pb.Event_Result:
 			result, err := newResult(body.Result)
+			result.Traces, traces = traces, nil
 			if err == nil && result.Step != expected[len(results)] {
 				err = &ViolationError{Text: fmt.Sprintf("a result for %s, expected %s", result.Step, expected[len(results)])}
 			}

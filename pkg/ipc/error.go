@@ -28,6 +28,8 @@ type PAMError struct {
 	Step Step
 	Code Code
 	Text string // libpam's words
+	// Decision is the line that decided; nil where the helper does not say it.
+	Decision *Decision
 	// Cause is why the conversation was cancelled, where it was.
 	Cause error
 }
@@ -52,6 +54,9 @@ func (e *PAMError) Unwrap() []error {
 type CrashError struct {
 	Module string         // file name, such as "pam_unix.so"; empty where unknown
 	Signal syscall.Signal // 0 where the module called exit
+	// File and Line are the module's line; empty where unknown.
+	File string
+	Line int
 }
 
 func (e *CrashError) Error() string {
@@ -59,6 +64,7 @@ func (e *CrashError) Error() string {
 	if module == "" {
 		module = "code outside any module"
 	}
+	module += At(e.File, e.Line)
 	if e.Signal == 0 {
 		return fmt.Sprintf("the helper died: %s called exit", module)
 	}
@@ -72,7 +78,10 @@ func (e *CrashError) Unwrap() error { return ErrHelperDied }
 // ended itself and what the module had started.
 type HangError struct {
 	Module string
-	Text   string
+	// File and Line are the module's line; empty where unknown.
+	File string
+	Line int
+	Text string
 }
 
 func (e *HangError) Error() string { return e.Text }

@@ -46,7 +46,7 @@ func (c *Client) dispatch(said *pb.Event, files []*os.File) bool {
 		return true
 	case *pb.Event_Started:
 		e.process = c.newProcess(body.Started, files)
-	case *pb.Event_Message, *pb.Event_Prompt, *pb.Event_Result:
+	case *pb.Event_Message, *pb.Event_Prompt, *pb.Event_Result, *pb.Event_Trace:
 	default:
 		c.end(endingError(said))
 		return false
@@ -182,7 +182,10 @@ func endingError(event *pb.Event) error {
 	case *pb.Event_Fault:
 		return faultError(body.Fault)
 	case *pb.Event_Crash:
-		return &CrashError{Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal())}
+		return &CrashError{
+			Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal()),
+			File: body.Crash.GetFile(), Line: int(body.Crash.GetLine()),
+		}
 	}
 	return &ViolationError{Text: fmt.Sprintf("unexpected event %T", event.GetBody())}
 }
@@ -194,7 +197,7 @@ func faultError(f *pb.Fault) error {
 	case pb.Fault_REFUSED:
 		return &RefusedError{Text: f.GetText()}
 	case pb.Fault_HANG:
-		return &HangError{Module: f.GetModule(), Text: f.GetText()}
+		return &HangError{Module: f.GetModule(), File: f.GetFile(), Line: int(f.GetLine()), Text: f.GetText()}
 	case pb.Fault_VERSION:
 		return fmt.Errorf("%w: %s", ErrVersion, f.GetText())
 	case pb.Fault_TIMEOUT:

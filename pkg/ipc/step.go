@@ -97,6 +97,12 @@ type Result struct {
 	// Duration is the time in libpam and its modules, without the waiting for
 	// answers.
 	Duration time.Duration
+	// Decision is which line decided. Nil where that is not known, and where the
+	// helper does not say it: for a success, and for Authenticate.
+	Decision *Decision
+	// Traces are what the step's calls of libpam did, where Options.Trace asked for
+	// them and the worker gives them.
+	Traces []Trace
 }
 
 // Err returns nil for a success, ErrSkipped or a *PAMError.
@@ -110,7 +116,7 @@ func (r Result) Err() error {
 	if r.Code == Success {
 		return nil
 	}
-	return &PAMError{Step: r.Step, Code: r.Code, Text: r.Text}
+	return &PAMError{Step: r.Step, Code: r.Code, Text: r.Text, Decision: r.Decision}
 }
 
 func newResult(r *pb.Result) (Result, error) {
@@ -120,6 +126,7 @@ func newResult(r *pb.Result) (Result, error) {
 		User:               string(r.GetUser()),
 		EnvironmentOmitted: int(r.GetEnvironmentOmitted()),
 		Duration:           time.Duration(r.GetDurationUs()) * time.Microsecond,
+		Decision:           newDecision(r.GetDecision()),
 	}
 	switch outcome := r.GetOutcome().(type) {
 	case *pb.Result_Code:

@@ -161,6 +161,7 @@ func (l *loader) add(h *Handler) {
 		chains = &l.stack.other
 	}
 	chains[h.Facility] = append(chains[h.Facility], h)
+	l.stack.handlers = append(l.stack.handlers, h)
 }
 
 // addNamed adds a handler with a path, whose name libpam has to find in it.

@@ -22,6 +22,7 @@ type Stack struct {
 	Err error
 
 	own, other [facilityCount][]*Handler
+	handlers   []*Handler // of both, in the order of reading
 }
 
 // Chain returns the handlers that calls of the facility run, in order: the

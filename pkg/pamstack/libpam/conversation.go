@@ -48,12 +48,14 @@ const binaryHeader = 5
 type conversation struct {
 	caller  Conversation
 	secrets [][]byte // answers of this step, which the binding may still read
+	hidden  [][]byte // those of them that a trace must not show
 }
 
 var _ pam.BinaryConversationHandler = (*conversation)(nil)
 
 // RespondPAM implements pam.ConversationHandler.
 func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) {
+	said(style, text)
 	C.pamhelper_guard_suspend()
 	defer C.pamhelper_guard_resume()
 	switch style {
@@ -65,6 +67,9 @@ func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) 
 			return "", err
 		}
 		c.secrets = append(c.secrets, answer)
+		if style == pam.PromptEchoOff {
+			c.hidden = append(c.hidden, answer)
+		}
 		// The binding wants a string: it reads this buffer, which wipe clears.
 		return unsafe.String(&answer[0], len(answer)), nil
 	}
@@ -73,6 +78,7 @@ func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) 
 
 // RespondPAMBinary implements pam.BinaryConversationHandler.
 func (c *conversation) RespondPAMBinary(p pam.BinaryPointer) ([]byte, error) {
+	said(pam.BinaryPrompt, "")
 	C.pamhelper_guard_suspend()
 	defer C.pamhelper_guard_resume()
 	if p == nil {
@@ -97,7 +103,7 @@ func (c *conversation) RespondPAMBinary(p pam.BinaryPointer) ([]byte, error) {
 	binary.BigEndian.PutUint32(response, uint32(binaryHeader+len(answer)))
 	response[4] = control
 	copy(response[binaryHeader:], answer)
-	c.secrets = append(c.secrets, response)
+	c.secrets, c.hidden = append(c.secrets, response), append(c.hidden, response[binaryHeader:])
 	return response, nil
 }
 
@@ -106,5 +112,11 @@ func (c *conversation) wipe() {
 	for _, secret := range c.secrets {
 		clear(secret)
 	}
-	c.secrets = nil
+	c.secrets, c.hidden = nil, nil
+}
+
+// said tells the hooks what the running module says. Of a long text they keep
+// the beginning.
+func said(style pam.Style, text string) {
+	C.pamhelper_trace_said(C.int(style), (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
 }

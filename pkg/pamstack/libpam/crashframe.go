@@ -10,10 +10,12 @@ import "unsafe"
 
 // crashFrame returns the frame that the signal handler writes, for the test
 // that holds the C encoding to the schema.
-func crashFrame(signal int, module string) []byte {
+func crashFrame(signal int, module, file string, line int) []byte {
 	name := C.CString(module)
 	defer C.free(unsafe.Pointer(name))
-	buf := make([]byte, 256)
-	n := C.pamhelper_crash_frame((*C.uchar)(&buf[0]), C.uint(signal), name)
+	place := C.CString(file)
+	defer C.free(unsafe.Pointer(place))
+	buf := make([]byte, C.PAMHELPER_CRASH_MAX)
+	n := C.pamhelper_crash_frame((*C.uchar)(&buf[0]), C.uint(signal), name, place, C.uint(line))
 	return buf[:n]
 }

@@ -31,32 +31,57 @@ static volatile sig_atomic_t inside; /* the PAM thread is in a libpam call, not 
 
 extern char __executable_start, etext; /* the linker's: our own code */
 
-/* Event{crash: Crash{signal, module}} as a frame, by hand: field 6 of Event,
- * fields 1 and 2 of Crash. Every length fits into one byte. */
-int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module)
+static unsigned char *put_number(unsigned char *p, unsigned number)
 {
-	unsigned char *p = buf + 6;
+	for (; number >= 0x80; number >>= 7)
+		*p++ = (unsigned char)(number | 0x80);
+	*p++ = (unsigned char)number;
+	return p;
+}
+
+static unsigned char *put_text(unsigned char *p, int field, const char *text, size_t most)
+{
+	size_t length = strnlen(text, most);
+
+	*p++ = (unsigned char)(field << 3 | 2);
+	p = put_number(p, (unsigned)length);
+	memcpy(p, text, length);
+	return p + length;
+}
+
+/* Event{crash: Crash{signal, module, file, line}} as a frame, by hand: field 6
+ * of Event, fields 1 to 4 of Crash. */
+int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module, const char *file, unsigned line)
+{
+	unsigned char body[PAMHELPER_CRASH_MAX];
+	unsigned char *p = body, *frame = buf + 4;
 
 	*p++ = 1 << 3;
-	*p++ = (unsigned char)(signal & 0x7f);
-	*p++ = 2 << 3 | 2;
-	unsigned char *length = p++;
-	while (*module && p - length < PAMHELPER_MODULE_MAX)
-		*p++ = (unsigned char)*module++;
-	*length = (unsigned char)(p - length - 1);
+	p = put_number(p, signal);
+	p = put_text(p, 2, module, PAMHELPER_MODULE_MAX - 1);
+	if (line > 0) {
+		p = put_text(p, 3, file, PAMHELPER_FILE_MAX - 1);
+		*p++ = 4 << 3;
+		p = put_number(p, line);
+	}
+	*frame++ = 6 << 3 | 2;
+	frame = put_number(frame, (unsigned)(p - body));
+	memcpy(frame, body, (size_t)(p - body));
+	frame += p - body;
 
-	unsigned inner = (unsigned)(p - (buf + 6));
-	memset(buf, 0, 4);
-	buf[3] = (unsigned char)(inner + 2);
-	buf[4] = 6 << 3 | 2;
-	buf[5] = (unsigned char)inner;
-	return (int)(p - buf);
+	unsigned length = (unsigned)(frame - (buf + 4));
+	buf[0] = buf[1] = 0;
+	buf[2] = (unsigned char)(length >> 8);
+	buf[3] = (unsigned char)length;
+	return (int)(frame - buf);
 }
 
 static void tell_crash(unsigned signal)
 {
-	unsigned char frame[PAMHELPER_MODULE_MAX + 16];
-	int length = pamhelper_crash_frame(frame, signal, pamhelper_module());
+	unsigned char frame[PAMHELPER_CRASH_MAX];
+	unsigned line;
+	const char *file = pamhelper_place(&line);
+	int length = pamhelper_crash_frame(frame, signal, pamhelper_module(), file, line);
 
 	if (crash_fd >= 0 && getpid() == our_pid && send(crash_fd, frame, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		/* The peer is gone: nobody to tell. */
@@ -180,6 +205,7 @@ void pamhelper_guard_leave(void)
 
 void pamhelper_guard_suspend(void)
 {
+	pamhelper_trace_pause();
 	pthread_sigmask(SIG_SETMASK, &our_mask, &pam_mask);
 	pamhelper_guard_leave();
 }
@@ -188,4 +214,5 @@ void pamhelper_guard_resume(void)
 {
 	pthread_sigmask(SIG_SETMASK, &pam_mask, NULL);
 	inside = 1;
+	pamhelper_trace_resume();
 }

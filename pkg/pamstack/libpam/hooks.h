@@ -5,18 +5,97 @@
 
 #include <security/pam_appl.h>
 
-#define PAMHELPER_MODULE_MAX 100 /* bytes of a module's name, with the NUL */
-#define PAMHELPER_RLIMITS 16     /* RLIM_NLIMITS */
+#include <stddef.h>
 
-/* hook.c: the module that runs on the PAM thread. */
+#define PAMHELPER_MODULE_MAX 100   /* bytes of a module's name, with the NUL */
+#define PAMHELPER_FUNCTION_MAX 24  /* of a function's */
+#define PAMHELPER_FILE_MAX 256     /* of a service file's */
+#define PAMHELPER_RLIMITS 16       /* RLIM_NLIMITS */
+
+/* hook.c: the functions that libpam found in modules, and the one that runs on
+ * the PAM thread. */
+
+#define PAMHELPER_SLOTS 2048 /* of one transaction; more run without a name */
+
+struct pamhelper_binding {
+	char module[PAMHELPER_MODULE_MAX];     /* its file name */
+	char function[PAMHELPER_FUNCTION_MAX]; /* such as pam_sm_setcred */
+	const char *path;                      /* the module's, the dynamic linker's */
+	int foreign;                           /* a module looked it up, not libpam */
+	/* Where the model says it stands; set by Go, empty until then. */
+	char file[PAMHELPER_FILE_MAX];
+	unsigned line;
+};
 
 /* Forgets the modules of an earlier transaction: called before pam_start. */
 void pamhelper_hooks_reset(void);
+/* Returns how many bindings there are: those of the configuration that is in use
+ * begin at *from. *lost functions have none. */
+unsigned pamhelper_bindings(unsigned *from, unsigned *lost);
+/* The slot's; it is static. */
+struct pamhelper_binding *pamhelper_binding(unsigned slot);
+/* A module has set PAM_SERVICE: libpam reads another service at its next call. */
+void pamhelper_hooks_stale(void);
+/* Says so, once, before that call. */
+int pamhelper_hooks_reread(void);
 /* The running module's file name, or "" between modules. The string is static. */
 const char *pamhelper_module(void);
+/* The file of its line, or "" where unknown, and the line. */
+const char *pamhelper_place(unsigned *line);
 
-/* The file name of the libpam in use, links resolved; "" where unknown. */
+/* The file of the libpam in use, links resolved; "" where unknown. */
 const char *pamhelper_library(void);
+
+/* trace.c: called on the PAM thread. */
+
+#define PAMHELPER_CALLS 4096    /* of one libpam call; more are counted */
+#define PAMHELPER_NOTES 1024
+#define PAMHELPER_TEXT (64 << 10) /* bytes of all texts */
+#define PAMHELPER_NOTE_MAX 1024 /* bytes of one text; the rest is cut off */
+
+enum pamhelper_kind {
+	PAMHELPER_LOGGED = 1,  /* number: syslog's level; text */
+	PAMHELPER_ITEM,        /* set; number: the item */
+	PAMHELPER_NO_ITEM,     /* unset */
+	PAMHELPER_VARIABLE,    /* set; text: its name */
+	PAMHELPER_NO_VARIABLE, /* unset */
+	PAMHELPER_DELAY,       /* number: microseconds */
+	PAMHELPER_SAID,        /* number: PAM's style; text */
+};
+
+struct pamhelper_note {
+	int call; /* in which, in pamhelper_trace.call; -1: in libpam itself */
+	int kind, number;
+	unsigned text, length, omitted; /* place in pamhelper_trace.bytes, bytes there, bytes cut off */
+};
+
+struct pamhelper_call {
+	unsigned slot;
+	int flags, status;
+	long long ns; /* without the conversation */
+};
+
+/* What modules did in one libpam call. */
+struct pamhelper_trace {
+	unsigned calls, notes, used; /* filled of the arrays below */
+	unsigned calls_lost, notes_lost;
+	struct pamhelper_call call[PAMHELPER_CALLS];
+	struct pamhelper_note note[PAMHELPER_NOTES];
+	char bytes[PAMHELPER_TEXT];
+};
+
+/* Forgets what the call before did. */
+void pamhelper_trace_reset(void);
+/* It is static, and valid until the next reset. */
+const struct pamhelper_trace *pamhelper_trace_get(void);
+/* Around a module's function; enter's result is for leave. */
+int pamhelper_trace_enter(unsigned slot, int flags);
+void pamhelper_trace_leave(int entered, int status);
+/* Around the conversation, whose time does not count. */
+void pamhelper_trace_pause(void);
+void pamhelper_trace_resume(void);
+/* A message or prompt; text need not end in NUL. */
+void pamhelper_trace_said(int style, const char *text, size_t length);
 
 /* end.c */
 
@@ -52,8 +131,8 @@ void pamhelper_guard_resume(void);
  * copied. Without it the default dispositions and the PAM thread's mask. */
 struct sigaction;
 void pamhelper_guard_child(const struct sigaction *actions, const void *mask);
-/* Writes the crash frame into buf, PAMHELPER_MODULE_MAX + 16 bytes; returns its
- * length. */
-int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module);
+/* Writes the crash frame into buf, PAMHELPER_CRASH_MAX bytes; returns its length. */
+#define PAMHELPER_CRASH_MAX (PAMHELPER_MODULE_MAX + PAMHELPER_FILE_MAX + 32)
+int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module, const char *file, unsigned line);
 
 #endif

@@ -18,11 +18,14 @@ import "C"
 import (
 	"cmp"
 	"errors"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"unsafe"
 
 	"github.com/msteinert/pam/v2"
+
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
 )
 
 // Status is a return code of libpam (Linux-PAM, security/_pam_types.h).
@@ -56,6 +59,10 @@ type Config struct {
 	Conversation Conversation
 	// CrashFD is where the crash frame of a dying process goes, -1 for nowhere.
 	CrashFD int
+	// Traced, where not nil, is told after each call of libpam what it did,
+	// pam_start and pam_end included, on the PAM thread. The service's files are
+	// read for it, and the frame of a crash names the line.
+	Traced func(Trace)
 }
 
 // Variable is one variable of the PAM environment.
@@ -65,6 +72,9 @@ type Variable struct{ Name, Value string }
 type Transaction struct {
 	handle      *pam.Transaction
 	conv        *conversation
+	confdir     string
+	traced      func(Trace)
+	model       *model // nil where nobody is told
 	credentials bool
 	session     bool
 }
@@ -76,14 +86,20 @@ func Start(config Config) (*Transaction, Status) {
 	C.pamhelper_guard_init(C.int(config.CrashFD))
 	C.pamhelper_hooks_reset()
 	C.pamhelper_set_status(-1)
-	t := &Transaction{conv: &conversation{caller: config.Conversation}}
-	status := t.guarded(func() (err error) {
+	t := &Transaction{conv: &conversation{caller: config.Conversation}, confdir: config.ConfDir, traced: config.Traced}
+	model := t.loadBeside(config.Service)
+	status := t.guarded("pam_start", func() (err error) {
 		if config.ConfDir != "" {
 			t.handle, err = pam.StartConfDir(config.Service, config.User, t.conv, config.ConfDir)
 			return err
 		}
 		t.handle, err = pam.Start(config.Service, config.User, t.conv)
 		return err
+	}, func(trace *Trace, r record) {
+		t.model = <-model
+		trace.Notes = r.notes
+		trace.Disagreement = t.model.started(trace.Status, r.notes)
+		t.model.start(trace)
 	})
 	if status != Success {
 		return nil, status
@@ -116,32 +132,42 @@ func (t *Transaction) setItems(config Config) Status {
 	return Success
 }
 
+// loadBeside reads the service's files while libpam does: no module has run yet
+// that could change whose eyes they are read with.
+func (t *Transaction) loadBeside(service string) <-chan *model {
+	loaded := make(chan *model, 1)
+	if t.traced != nil {
+		go func() { loaded <- loadModel(service, t.confdir) }()
+	}
+	return loaded
+}
+
 // Authenticate calls pam_authenticate(3).
 func (t *Transaction) Authenticate(flags Flags) Status {
-	return t.step(func() error { return t.handle.Authenticate(pam.Flags(flags)) })
+	return t.step(pamstack.Authenticate, func() error { return t.handle.Authenticate(pam.Flags(flags)) })
 }
 
 // Account calls pam_acct_mgmt(3).
 func (t *Transaction) Account(flags Flags) Status {
-	return t.step(func() error { return t.handle.AcctMgmt(pam.Flags(flags)) })
+	return t.step(pamstack.AcctMgmt, func() error { return t.handle.AcctMgmt(pam.Flags(flags)) })
 }
 
 // ChangePassword calls pam_chauthtok(3).
 func (t *Transaction) ChangePassword(flags Flags) Status {
-	return t.step(func() error { return t.handle.ChangeAuthTok(pam.Flags(flags)) })
+	return t.step(pamstack.Chauthtok, func() error { return t.handle.ChangeAuthTok(pam.Flags(flags)) })
 }
 
 // Credentials calls pam_setcred(3) with PAM_ESTABLISH_CRED. Undo deletes what
 // it established.
 func (t *Transaction) Credentials(flags Flags) Status {
-	status := t.step(func() error { return t.handle.SetCred(pam.Flags(flags | EstablishCred)) })
+	status := t.step(pamstack.Setcred, func() error { return t.handle.SetCred(pam.Flags(flags | EstablishCred)) })
 	t.credentials = t.credentials || status == Success
 	return status
 }
 
 // OpenSession calls pam_open_session(3). Undo closes what it opened.
 func (t *Transaction) OpenSession(flags Flags) Status {
-	status := t.step(func() error { return t.handle.OpenSession(pam.Flags(flags)) })
+	status := t.step(pamstack.OpenSession, func() error { return t.handle.OpenSession(pam.Flags(flags)) })
 	t.session = t.session || status == Success
 	return status
 }
@@ -149,7 +175,7 @@ func (t *Transaction) OpenSession(flags Flags) Status {
 // CloseSession calls pam_close_session(3). It is not tried a second time.
 func (t *Transaction) CloseSession(flags Flags) Status {
 	t.session = false
-	return t.step(func() error { return t.handle.CloseSession(pam.Flags(flags)) })
+	return t.step(pamstack.CloseSession, func() error { return t.handle.CloseSession(pam.Flags(flags)) })
 }
 
 // Resume makes Undo close a session or delete credentials that another handle
@@ -173,7 +199,7 @@ func (t *Transaction) Undo(flags Flags) Status {
 	}
 	if t.credentials {
 		t.credentials = false
-		note(t.step(func() error { return t.handle.SetCred(pam.Flags(flags | DeleteCred)) }))
+		note(t.step(pamstack.Setcred, func() error { return t.handle.SetCred(pam.Flags(flags | DeleteCred)) }))
 	}
 	note(t.End())
 	return first
@@ -181,7 +207,7 @@ func (t *Transaction) Undo(flags Flags) Status {
 
 // End calls pam_end(3) with the status of the last step, and nothing before it.
 func (t *Transaction) End() Status {
-	return t.guarded(t.handle.End)
+	return t.guarded("pam_end", t.handle.End, func(trace *Trace, r record) { trace.Notes = r.notes })
 }
 
 // User returns PAM_USER as the modules left it.
@@ -224,21 +250,56 @@ func (t *Transaction) Environment() []Variable {
 // called from any thread.
 func Module() string { return C.GoString(C.pamhelper_module()) }
 
+// Place returns the line of the module that runs now, or "" and 0. It may be
+// called from any thread.
+func Place() (file string, line int) {
+	var number C.uint
+	file = C.GoString(C.pamhelper_place(&number))
+	return file, int(number)
+}
+
 // Library returns the file name of the libpam in use, with its version, such
 // as "libpam.so.0.85.1".
-func Library() string { return C.GoString(C.pamhelper_library()) }
+func Library() string { return filepath.Base(libraryPath()) }
 
-// step runs one call whose status pam_end has to see.
-func (t *Transaction) step(call func() error) Status {
-	status := t.guarded(call)
+func libraryPath() string { return C.GoString(C.pamhelper_library()) }
+
+// step runs one call of a chain, whose status pam_end has to see.
+func (t *Transaction) step(c pamstack.Call, call func() error) Status {
+	reread := ""
+	if C.pamhelper_hooks_reread() != 0 {
+		reread = t.Service()
+	}
+	status := t.guarded("pam_"+c.String(), call, func(trace *Trace, r record) {
+		if reread != "" {
+			t.model = loadModel(reread, t.confdir)
+			trace.Disagreement = t.model.started(Success, r.notes)
+		}
+		trace.Notes = r.notes
+		t.model.follow(trace, c, r)
+	})
 	C.pamhelper_set_status(C.int(status))
 	return status
 }
 
-// guarded runs one call that may run code of modules.
-func (t *Transaction) guarded(call func() error) Status {
-	C.pamhelper_guard_enter()
+// guarded runs one call that may run code of modules. Where somebody is to be
+// told what it did, describe says that.
+func (t *Transaction) guarded(function string, call func() error, describe func(*Trace, record)) Status {
+	C.pamhelper_trace_reset()
+	defer C.pamhelper_trace_reset() // texts may hold secrets
 	defer t.conv.wipe()
+	status := t.inside(call)
+	if t.traced != nil {
+		r := takeRecord(t.conv.hidden)
+		trace := Trace{Function: function, Status: status, NotesLost: r.notesLost, TurnsLost: r.callsLost}
+		describe(&trace, r)
+		t.traced(trace)
+	}
+	return status
+}
+
+func (t *Transaction) inside(call func() error) Status {
+	C.pamhelper_guard_enter()
 	defer C.pamhelper_guard_leave()
 	return statusOf(call())
 }

@@ -105,16 +105,25 @@ func TestEnvironmentIsSortedAndKept(t *testing.T) {
 }
 
 func TestCrashFrameIsTheSchemas(t *testing.T) {
-	for _, module := range []string{"", "pam_unix.so", strings.Repeat("m", 99), strings.Repeat("m", 300)} {
-		frame := crashFrame(11, module)
+	for _, c := range []struct {
+		module, file string
+		line         int
+	}{
+		{"", "", 0},
+		{"pam_unix.so", "", 0},
+		{"pam_unix.so", "/etc/pam.d/sshd", 3},
+		{strings.Repeat("m", 99), strings.Repeat("f", 255), 65536},
+		{strings.Repeat("m", 300), strings.Repeat("f", 300), 1},
+	} {
+		frame := crashFrame(11, c.module, c.file, c.line)
 		var event pb.Event
 		if err := proto.Unmarshal(frame[4:], &event); err != nil {
 			t.Fatal(err)
 		}
-		want := module[:min(len(module), 99)]
-		if !bytes.Equal(frame[:4], []byte{0, 0, 0, byte(len(frame) - 4)}) ||
-			event.GetCrash().GetSignal() != 11 || event.GetCrash().GetModule() != want {
-			t.Errorf("frame %x decodes to %v, want module %q", frame, &event, want)
+		want := &pb.Crash{Signal: 11, Module: c.module[:min(len(c.module), 99)], File: c.file[:min(len(c.file), 255)], Line: uint32(c.line)}
+		length := len(frame) - 4
+		if !bytes.Equal(frame[:4], []byte{0, 0, byte(length >> 8), byte(length)}) || !proto.Equal(event.GetCrash(), want) {
+			t.Errorf("frame %x decodes to %v, want %v", frame, &event, want)
 		}
 	}
 }

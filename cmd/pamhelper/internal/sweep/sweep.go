@@ -96,7 +96,10 @@ func (s *sweeper) close(ctx context.Context, id string) error {
 		case *pb.Event_Fault:
 			return closedMeanwhile(id, errors.New(body.Fault.GetText()))
 		case *pb.Event_Crash:
-			return &ipc.CrashError{Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal())}
+			return &ipc.CrashError{
+				Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal()),
+				File: body.Crash.GetFile(), Line: int(body.Crash.GetLine()),
+			}
 		}
 	}
 }

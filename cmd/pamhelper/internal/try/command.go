@@ -38,7 +38,7 @@ type options struct {
 	confdir, rhost, ruser, tty string
 	env, flags                 []string
 	answers                    string
-	json                       bool
+	json, trace                bool
 	timeout                    time.Duration
 }
 
@@ -57,6 +57,10 @@ ends the run, but password may follow an account that asks for it. session opens
 a session, and closes it at the end. A USER named like a step is written with
 "--user". Without a USER, PAM asks for the name.
 
+With --trace each step is followed by the turns of its modules: the line, what the
+module returned, what libpam made of it, how long it took without the prompts,
+what it said, logged and set. Answers and the values of variables are not shown.
+
 The worker has the caller's privileges: as root a stack behaves as at a real
 login, as somebody else as far as its modules work. As at a login through the
 helper, accounts with an empty password are not let in (--flags none lifts it).
@@ -65,6 +69,7 @@ Exit status: 0 all steps succeeded, 1 PAM refused, 2 usage or configuration,
 3 the helper failed (a module crashed or hung).`,
 		Example: `  pamhelper try login alice
   pamhelper try sshd alice authenticate account credentials session
+  pamhelper try --trace sshd alice
   pamhelper try --confdir ./pam.d --answers answers.txt --json mystack alice`,
 		Args: cobra.MinimumNArgs(1),
 	}
@@ -87,6 +92,7 @@ Exit status: 0 all steps succeeded, 1 PAM refused, 2 usage or configuration,
 	f.StringSliceVar(&o.flags, "flags", nil, "PAM `flags` instead of a login's: "+libpam.FlagNames())
 	f.StringVar(&o.answers, "answers", "", "answer prompts from `FILE`, one line each; - is standard input")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	f.BoolVar(&o.trace, "trace", false, "show what each module returned, did and led to")
 	f.DurationVar(&o.timeout, "timeout", 0, "give up after this `time`, such as 30s, and say which module hangs")
 	return cmd
 }
@@ -186,12 +192,16 @@ func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
+	if p.trace && slices.Contains(p.steps, ipc.OpenSession) {
+		fmt.Fprintln(stderr, "pamhelper: this opens and closes a real session: its modules act on this machine as at a login")
+	}
 	client, err := ipc.Dial(ctx, ipc.Exec{Path: self, Args: p.workerArgs(), Log: stderr},
 		ipc.Options{
 			Conversation: &conversation{show: show, answers: answers},
 			// The worker's own deadline, since it can say which module hangs.
 			LoginTimeout: p.timeout,
 			CloseTimeout: closeTimeout,
+			Trace:        p.trace,
 		})
 	if err != nil {
 		show.failed(err)
@@ -210,10 +220,11 @@ func (p *plan) drive(ctx context.Context, client *ipc.Client, show display) erro
 	result, err := client.Begin(ctx, p.login)
 	if err != nil {
 		if result.Step == ipc.Begin {
-			show.result(result)
+			showResult(show, result)
 		}
 		return err
 	}
+	showTraces(show, result)
 	first := p.takeSteps(ctx, client, show)
 	var refused *ipc.PAMError
 	if first != nil && !errors.As(first, &refused) {
@@ -228,7 +239,8 @@ func (p *plan) drive(ctx context.Context, client *ipc.Client, show display) erro
 		result, err := client.CloseSession(ctx)
 		first = shown(show, result, err)
 	}
-	_, err = client.End(ctx)
+	result, err = client.End(ctx)
+	showTraces(show, result)
 	if first == nil || err != nil && !errors.As(err, &refused) {
 		return err // also where the login ended before its end: that is why
 	}
@@ -251,9 +263,28 @@ func (p *plan) takeSteps(ctx context.Context, client *ipc.Client, show display) 
 
 func shown(show display, result ipc.Result, err error) error {
 	if result.Step != 0 {
-		show.result(result)
+		showResult(show, result)
 	}
 	return err
+}
+
+func showResult(show display, result ipc.Result) {
+	show.result(result)
+	showTraces(show, result)
+}
+
+func showTraces(show display, result ipc.Result) {
+	for _, t := range result.Traces {
+		show.trace(t)
+	}
+}
+
+// fault says where to look.
+func fault(d *ipc.Decision) string {
+	if d == nil {
+		return "the log (journalctl, /var/log/auth.log) says which line is at fault"
+	}
+	return d.String()
 }
 
 // exitOf turns how the run ended into the exit status.
@@ -265,7 +296,7 @@ func exitOf(err error, show display) error {
 		return nil
 	case errors.As(err, &refused):
 		if refused.Step == ipc.Begin {
-			show.failed(fmt.Errorf("the service cannot be started: %w; the log (journalctl, /var/log/auth.log) says which line is at fault", err))
+			show.failed(fmt.Errorf("the service cannot be started: %w; %s", err, fault(refused.Decision)))
 			return ExitError{ExitUsage}
 		}
 		if refused.Cause != nil {

@@ -16,6 +16,7 @@ type display interface {
 	prompt(style string, text []byte)
 	answered()
 	result(ipc.Result)
+	trace(ipc.Trace)
 	environment([]ipc.Variable)
 	failed(error)
 }
@@ -51,6 +52,9 @@ func (t *plain) answered() { fmt.Fprintln(t.out) }
 
 func (t *plain) result(r ipc.Result) {
 	fmt.Fprintf(t.out, "%-16s %s (%d) %s, %s\n", r.Step, r.Code, int(r.Code), r.Text, r.Duration.Round(100*time.Microsecond))
+	if r.Code != ipc.Success && r.Decision != nil {
+		fmt.Fprintf(t.out, "    decided by %s\n", r.Decision)
+	}
 	if r.EnvironmentOmitted > 0 {
 		fmt.Fprintf(t.out, "    %d variables more than can be shown\n", r.EnvironmentOmitted)
 	}
@@ -109,7 +113,9 @@ func (j *jsonLines) result(r ipc.Result) {
 		User     string `json:"user"`
 		Duration int64  `json:"duration_us"`
 		Omitted  int    `json:"environment_omitted,omitempty"`
-	}{"result", r.Step.String(), r.Code.String(), int(r.Code), r.Text, r.User, r.Duration.Microseconds(), r.EnvironmentOmitted})
+
+		Decision *jsonDecision `json:"decision,omitempty"`
+	}{"result", r.Step.String(), r.Code.String(), int(r.Code), r.Text, r.User, r.Duration.Microseconds(), r.EnvironmentOmitted, decisionJSON(r.Decision)})
 }
 
 func (j *jsonLines) environment(variables []ipc.Variable) {

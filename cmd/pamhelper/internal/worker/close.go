@@ -61,7 +61,7 @@ func (w *worker) closeHeld(held *record.Held) error {
 	w.service, w.user = held.GetService(), string(held.GetUser())
 	w.config = libpam.Config{
 		Service: w.service, User: w.user, Tty: held.GetTty(), Rhost: held.GetRhost(), Ruser: string(held.GetRuser()),
-		Conversation: w.conv, CrashFD: w.crashFD,
+		Conversation: w.conv, CrashFD: w.crashFD, Traced: w.traced,
 	}
 	for _, v := range held.GetEnvironment() {
 		w.config.Environment = append(w.config.Environment, libpam.Variable{Name: string(v.GetName()), Value: string(v.GetValue())})
@@ -87,10 +87,13 @@ func (w *worker) closeInFreshHandle(held *record.Held) (libpam.Status, error) {
 	}
 	tx, status := libpam.Start(w.config)
 	if status != libpam.Success {
+		w.explain(pb.Step_END, status)
 		return status, fmt.Errorf("service %q cannot be started: %s", w.service, status.Text())
 	}
 	tx.Resume(held.GetCredentials(), held.GetSession())
-	return tx.Undo(0), nil
+	status = tx.Undo(0)
+	w.explain(pb.Step_END, status)
+	return status, nil
 }
 
 // endRecorded ends the processes of the record and takes their terminals back.

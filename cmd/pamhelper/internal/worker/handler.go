@@ -34,6 +34,10 @@ func (w *worker) hello(req *call) (outcome, error) {
 	if w.processes.allowed {
 		welcome.Features = append(welcome.Features, ipc.FeatureProcesses)
 	}
+	// Only who debugs with this worker sees all of the stack.
+	if w.tracing = w.debug != nil && slices.Contains(h.GetFeatures(), ipc.FeatureTrace); w.tracing {
+		welcome.Features = append(welcome.Features, ipc.FeatureTrace)
+	}
 	w.send(&pb.Event{Body: &pb.Event_Welcome{Welcome: welcome}})
 	return succeeded, nil
 }
@@ -54,6 +58,9 @@ func (w *worker) begin(req *call) (outcome, error) {
 		Ruser:        string(b.GetRuser()),
 		Conversation: w.conv,
 		CrashFD:      w.crashFD,
+	}
+	if !w.untraced {
+		config.Traced = w.traced
 	}
 	for _, v := range b.GetVariables() {
 		config.Environment = append(config.Environment, libpam.Variable{Name: string(v.GetName()), Value: string(v.GetValue())})
@@ -100,8 +107,8 @@ func (w *worker) authenticate(*call) (outcome, error) {
 		// may log in. The log has the stack's own.
 		if w.denied {
 			w.tx.Overrule(libpam.AuthErr)
+			w.log.Printf("%s: the user may not log in through this helper", w.name())
 		}
-		w.log.Printf("%s: authenticate: %s (%d)", w.name(), status.Text(), status)
 		return libpam.AuthErr
 	})
 }
@@ -189,9 +196,6 @@ func (w *worker) undo() (status libpam.Status) {
 	tx := w.tx
 	w.tx = nil
 	w.life.bound(func() { status = tx.Undo(w.flags(0)) })
-	if status != libpam.Success {
-		w.log.Printf("undoing %s: %s", w.name(), status.Text())
-	}
 	w.removeRecord()
 	return status
 }
@@ -216,6 +220,7 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 		result.User = []byte(w.tx.User())
 		result.Environment, result.EnvironmentOmitted = fitting(w.tx.Environment())
 	}
+	result.Decision = w.explain(step, status)
 	w.send(&pb.Event{Body: &pb.Event_Result{Result: result}})
 	switch {
 	case status == libpam.Success:
@@ -275,11 +280,12 @@ func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 // agent is told first: killing what the module waits for may let it return.
 func (w *worker) hang() {
 	module := libpam.Module()
+	file, line := libpam.Place()
 	text := "the helper did not finish closing before its deadline"
 	if module != "" {
-		text = fmt.Sprintf("module %s does not return; the helper has ended without it", module)
+		text = fmt.Sprintf("module %s%s does not return; the helper has ended without it", module, ipc.At(file, line))
 	}
-	f := &fault{kind: pb.Fault_HANG, text: text, module: module}
+	f := &fault{kind: pb.Fault_HANG, text: text, module: module, file: file, line: line}
 	w.log.Printf("%s: %s", w.name(), text)
 	w.sending.Lock()
 	w.hung = true

@@ -39,6 +39,11 @@ type Options struct {
 	Debug *Debug
 	// NoLoginRecords leaves utmp, wtmp, lastlog and btmp alone.
 	NoLoginRecords bool
+	// Trace writes what every step did into the log.
+	Trace bool
+	// Untraced leaves out reading the service's files: no step says which line
+	// decided. For measuring what that costs.
+	Untraced bool
 }
 
 // ErrNoSocket is returned where the worker was not started over a socket.
@@ -76,6 +81,11 @@ type worker struct {
 	title   atomic.Value // both, for the log
 	crashFD int          // where the signal handler writes
 	denied  bool         // may not log in, and must not learn that
+
+	traces     []libpam.Trace // of the step that runs
+	tracing    bool           // the starter gets them
+	logsTraces bool           // the log gets them
+	untraced   bool           // nobody does
 }
 
 // transaction is what the worker needs of libpam.Transaction.
@@ -99,6 +109,7 @@ var _ transaction = (*libpam.Transaction)(nil)
 // calling goroutine is locked to the main thread.
 func Main(options Options) error {
 	return run(options.Debug, func(w *worker) error {
+		w.logsTraces, w.untraced = options.Trace, options.Untraced
 		isRoot := os.Geteuid() == 0 && w.debug == nil
 		w.recorded, w.loginRecords = isRoot, isRoot && !options.NoLoginRecords
 		return w.serve()
@@ -177,7 +188,8 @@ func (w *worker) serve() error {
 	err := w.steps()
 	w.life.stop(err) // from here on prompts fail and the close deadline runs
 	if w.tx != nil {
-		w.undo()
+		w.tracing = false // nobody waits for a step any more
+		w.explain(pb.Step_END, w.undo())
 	}
 	var f *fault
 	if errors.As(err, &f) {
