@@ -7,72 +7,93 @@ import (
 	"slices"
 )
 
-// Function is a function that a real libpam found in a module when it read a
-// service's files.
-type Function struct {
-	File string // the module's
-	Call Call   // that it serves
+// Lookup is a function that a real libpam looked for in a module that it had
+// loaded, when it read a service's files.
+type Lookup struct {
+	File  string // the module's
+	Call  Call   // that the function serves
+	Found bool
 }
 
-// Binding is a function as the model knows it: whose call of which handler it
-// serves.
+// Binding is the place of a lookup in the model: whose call of which handler the
+// function serves.
 type Binding struct {
 	Handler *Handler
 	Call    Call
 }
 
-// errNotLoaded is of a module that is there, and that libpam could not load.
+// errNotLoaded is of a module that libpam did not load.
 var errNotLoaded = errors.New("libpam could not load it")
 
-// Bind takes over what a real libpam found in modules, in the order in which it
-// looked, and returns the binding of each function. A module of which nothing
-// was found could not be loaded: its Err is set, if it was not before. The error
-// is the first function that the model does not expect in its place; the files
-// that libpam read are then others than the model's.
-func (s *Stack) Bind(found []Function) ([]Binding, error) {
+// Bind takes over from a real libpam which modules it loaded and what it found in
+// them: all lookups, in their order. It returns the binding of each. The error is
+// the first one that the model does not expect in its place: the files that
+// libpam read are others than the model's.
+func (s *Stack) Bind(lookups []Lookup) ([]Binding, error) {
 	if s.Err != nil {
 		return nil, s.Err
 	}
-	s.withoutUnloaded(found)
-	expected := s.bindings()
-	for i := range min(len(found), len(expected)) {
-		if e := expected[i]; found[i].Call != e.Call || !sameFile(found[i].File, e.Handler.Module.File) {
-			return nil, fmt.Errorf("libpam found %s in %s where %s:%d asks for %s in %s", found[i].Call.Function(), found[i].File,
-				e.Handler.Line.File, e.Handler.Line.Number, e.Call.Function(), e.Handler.Module.File)
-		}
-	}
-	if len(found) != len(expected) {
-		return nil, fmt.Errorf("libpam found %d functions in modules, and the files ask for %d", len(found), len(expected))
-	}
-	return expected, nil
-}
-
-// bindings are the functions that libpam finds in modules, in order.
-func (s *Stack) bindings() (list []Binding) {
+	b := binder{stack: s, left: lookups, loaded: map[*Module]bool{}}
 	for _, h := range s.handlers {
+		if h.Kind != KindModule || !b.loads(h) {
+			continue
+		}
 		for c := range callCount {
-			if c.Facility() == h.Facility && h.loaded(c) {
-				list = append(list, Binding{h, c})
+			if c.Facility() == h.Facility && !b.take(h, c) {
+				return nil, fmt.Errorf("libpam looked for %s where %s:%d wants %s of %s",
+					b.next(), h.Line.File, h.Line.Number, c.Function(), h.Path)
 			}
 		}
 	}
-	return list
+	if len(b.left) > 0 {
+		return nil, fmt.Errorf("libpam looked for %s where the files want nothing any more", b.next())
+	}
+	return b.bindings, nil
 }
 
-// withoutUnloaded marks the modules that are asked for and not among those found.
-func (s *Stack) withoutUnloaded(found []Function) {
-	loaded := map[string]bool{}
-	for _, f := range found {
-		loaded[f.File] = true
+// binder is one Bind.
+type binder struct {
+	stack    *Stack
+	left     []Lookup
+	loaded   map[*Module]bool // what is known of modules so far
+	bindings []Binding
+}
+
+// loads says whether libpam loaded a handler's module: then its first function is
+// the next one that was looked for.
+func (b *binder) loads(h *Handler) bool {
+	m := h.Module
+	loaded, known := b.loaded[m]
+	if known {
+		return loaded
 	}
-	for _, b := range s.bindings() {
-		m := b.Handler.Module
-		known := m.Err != nil || loaded[m.File]
-		if known || slices.ContainsFunc(found, func(f Function) bool { return sameFile(f.File, m.File) }) {
-			continue
-		}
-		m.Err, m.functions = fmt.Errorf("%s: %w", m.File, errNotLoaded), [callCount]bool{}
+	loaded = len(b.left) > 0 && b.left[0].Call.Facility() == h.Facility && slices.ContainsFunc(b.stack.Libpam.candidates(h.Path),
+		func(path string) bool { return sameFile(b.left[0].File, path) })
+	b.loaded[m], m.functions = loaded, [callCount]bool{}
+	switch {
+	case loaded:
+		m.File, m.Err = b.left[0].File, nil
+	case m.Err == nil:
+		m.File, m.Err = "", errNotLoaded
 	}
+	return loaded
+}
+
+// take takes the next lookup, which has to be that of a handler's function.
+func (b *binder) take(h *Handler, c Call) bool {
+	if len(b.left) == 0 || b.left[0].Call != c || b.left[0].File != h.Module.File {
+		return false
+	}
+	h.Module.functions[c] = b.left[0].Found
+	b.left, b.bindings = b.left[1:], append(b.bindings, Binding{h, c})
+	return true
+}
+
+func (b *binder) next() string {
+	if len(b.left) == 0 {
+		return "nothing any more"
+	}
+	return b.left[0].Call.Function() + " in " + b.left[0].File
 }
 
 // sameFile compares paths of modules: the dynamic linker keeps the first name by

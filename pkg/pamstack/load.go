@@ -20,6 +20,9 @@ type Config struct {
 	// Root is put before all paths of files and modules; empty for none.
 	// Symbolic links are followed as they are, also out of it.
 	Root string
+	// Unresolved leaves modules alone: of none is known whether it is there, until
+	// Bind says what a real libpam found.
+	Unresolved bool
 }
 
 // otherService is read after each service, for facilities that it lacks.

@@ -139,8 +139,14 @@ func (l *loader) control(h *Handler, fields *tokens) {
 func (l *loader) module(h *Handler) *Module {
 	m, known := l.modules[h.Path]
 	if !known {
-		m = l.Libpam.module(l.Root, h.Path)
+		m = &Module{}
+		if !l.Unresolved {
+			m = l.Libpam.module(l.Root, h.Path)
+		}
 		l.modules[h.Path] = m
+	}
+	if l.Unresolved {
+		return m
 	}
 	if m.Err != nil {
 		l.note(h.Line, ModuleFaulty, "%v", m.Err)

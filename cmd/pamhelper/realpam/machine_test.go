@@ -34,7 +34,7 @@ func makeMachine(programs string) error {
 			return err
 		}
 	}
-	if err := command("cp", programs+"/pamhelper", programs+"/agent", base); err != nil {
+	if err := command("cp", programs+"/pamhelper", programs+"/agent", programs+"/pamhelper-pie", base); err != nil {
 		return err
 	}
 	if err := command("cp", "-a", "/etc/.", base+"/etc"); err != nil {
@@ -77,6 +77,9 @@ func makeMachine(programs string) error {
 		return err
 	}
 	if err := makeStacked(); err != nil {
+		return err
+	}
+	if err := keepDebiansSSHD(); err != nil {
 		return err
 	}
 	return makeSSHD()

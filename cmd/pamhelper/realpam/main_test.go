@@ -94,7 +94,7 @@ func build(dir string) error {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
-	return nil
+	return buildStripped(dir)
 }
 
 // insideArgs drops the flags that name files which are not there inside.

@@ -3,7 +3,7 @@
  * each lookup of a pam_sm_ function, a trampoline of its own: it notes which
  * module runs, calls it, and notes what it returned (trace.c). libpam looks the
  * functions up in the order of its configuration: the n-th slot belongs to the
- * n-th function of the model. Nothing here calls Go: modules fork, and children
+ * n-th lookup of the model. Nothing here calls Go: modules fork, and children
  * run through the trampolines too. */
 #define _GNU_SOURCE
 #include "hooks.h"
@@ -24,7 +24,7 @@ static struct slot {
 	struct pamhelper_binding binding;
 } slots[SLOTS];
 
-static unsigned used, lookups;
+static unsigned used, lookups; /* slots; also those without one */
 static unsigned first; /* slot of the configuration that libpam has read last */
 static int stale;      /* it will be read again */
 static _Atomic(const struct slot *) running;
@@ -132,10 +132,14 @@ static void *trampoline(void *handle, const char *name, void *function)
 	strncpy(slot->binding.module, slash ? slash + 1 : map->l_name, sizeof slot->binding.module - 1);
 	strncpy(slot->binding.function, name, sizeof slot->binding.function - 1);
 	slot->binding.path = map->l_name;
+	slot->binding.found = function != NULL;
 	slot->binding.foreign = atomic_load(&running) != NULL;
+	used++;
+	if (!function)
+		return NULL;
 	/* A thread that the module leaves running needs its code behind pam_end. */
 	dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-	return (void *)trampolines[used++];
+	return (void *)trampolines[slot - slots];
 }
 
 typedef void *dlsym_function(void *, const char *);
@@ -163,6 +167,5 @@ void *dlsym(void *restrict handle, const char *restrict name)
 	/* libpam asks a module by its handle; whoever asks all of them is not libpam. */
 	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || strncmp(name, "pam_sm_", 7) != 0)
 		return real(handle, name);
-	void *function = real(handle, name);
-	return function ? trampoline(handle, name, function) : NULL;
+	return trampoline(handle, name, real(handle, name));
 }

@@ -12,8 +12,8 @@
 #define PAMHELPER_FILE_MAX 256     /* of a service file's */
 #define PAMHELPER_RLIMITS 16       /* RLIM_NLIMITS */
 
-/* hook.c: the functions that libpam found in modules, and the one that runs on
- * the PAM thread. */
+/* hook.c: the functions that libpam looked for in modules, and the one that runs
+ * on the PAM thread. */
 
 #define PAMHELPER_SLOTS 2048 /* of one transaction; more run without a name */
 
@@ -22,6 +22,7 @@ struct pamhelper_binding {
 	char function[PAMHELPER_FUNCTION_MAX]; /* such as pam_sm_setcred */
 	const char *path;                      /* the module's, the dynamic linker's */
 	int foreign;                           /* a module looked it up, not libpam */
+	int found;
 	/* Where the model says it stands; set by Go, empty until then. */
 	char file[PAMHELPER_FILE_MAX];
 	unsigned line;

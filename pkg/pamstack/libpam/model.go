@@ -3,7 +3,9 @@ package libpam
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync"
 
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 )
@@ -22,6 +24,9 @@ type model struct {
 	real *replay // of the call that runs
 }
 
+// library is the build of libpam that this process has loaded.
+var library = sync.OnceValues(func() (pamstack.Libpam, error) { return pamstack.Detect(libraryPath()) })
+
 // loadModel reads a service. What goes wrong with that is no reason not to run it.
 func loadModel(service, confdir string) (m *model) {
 	defer func() {
@@ -29,11 +34,11 @@ func loadModel(service, confdir string) (m *model) {
 			m = &model{unknown: fmt.Sprintf("reading its files failed: %v", r)}
 		}
 	}()
-	library, err := pamstack.Detect(libraryPath())
+	library, err := library()
 	if err != nil {
 		return &model{unknown: err.Error()}
 	}
-	stack, err := pamstack.Load(service, pamstack.Config{Libpam: library, Confdir: confdir})
+	stack, err := pamstack.Load(service, pamstack.Config{Libpam: library, Confdir: confdir, Unresolved: true})
 	if err != nil {
 		return &model{unknown: err.Error()}
 	}
@@ -54,9 +59,19 @@ func (m *model) started(status Status, log []Note) (disagreement string) {
 		return fmt.Sprintf("pam_start returned %d, and the model says %s", status, m.says())
 	}
 	if m.stack.Err != nil {
+		m.unknown = m.stack.Err.Error()
 		return ""
 	}
 	return m.bind(log)
+}
+
+// reread is started for a service that a module has changed to: what the call
+// returned is all that is known of how reading it went.
+func (m *model) reread(status Status, log []Note) (disagreement string) {
+	if m.stack == nil || m.stack.Err == nil || status != Abort {
+		status = Success
+	}
+	return m.started(status, log)
 }
 
 func (m *model) says() string {
@@ -68,24 +83,20 @@ func (m *model) says() string {
 
 // bind finds the line of each function.
 func (m *model) bind(log []Note) (disagreement string) {
-	list, lost := takeBindings()
+	list, slots, lost := lookups()
 	if lost > 0 {
 		m.unknown = fmt.Sprintf("%d functions of modules are more than the hooks have room for", len(list)+lost)
 		return ""
 	}
-	functions := make([]pamstack.Function, len(list))
-	for i, b := range list {
-		functions[i] = b.Function
-	}
-	bindings, err := m.stack.Bind(functions)
+	bindings, err := m.stack.Bind(list)
 	if err != nil {
 		m.unknown = "the model of its files does not agree with libpam"
 		return err.Error()
 	}
 	m.bound, m.lost = map[int]pamstack.Binding{}, map[pamstack.Facility]string{}
-	for i, b := range list {
-		m.bound[b.slot] = bindings[i]
-		place(b.slot, bindings[i].Handler.Line)
+	for i, slot := range slots {
+		m.bound[slot] = bindings[i]
+		place(slot, bindings[i].Handler.Line)
 	}
 	m.handle, _ = m.stack.Open(m.code)
 	m.explainUnloaded(log)
@@ -99,10 +110,14 @@ func (m *model) explainUnloaded(log []Note) {
 			continue
 		}
 		for _, note := range log {
-			_, reason, found := strings.Cut(note.Text, "unable to dlopen("+h.Path+"): ")
-			if found {
+			if _, reason, found := strings.Cut(note.Text, "unable to dlopen("+h.Path+"): "); found {
 				h.Module.Err = errors.New(reason)
 			}
+		}
+		// Debian's libpam tries a second directory, and logs only how that failed.
+		file := m.stack.Libpam.ModuleDir + h.Path
+		if _, err := os.Stat(file); err == nil && !strings.HasPrefix(h.Path, "/") {
+			h.Module.Err = fmt.Errorf("%s is there and does not load: a library or symbol that it needs is missing (ldd -r says which)", file)
 		}
 	}
 }
@@ -112,7 +127,7 @@ func (m *model) start(t *Trace) {
 	t.Unknown = m.unknown
 	var broken *pamstack.Error
 	if m.stack != nil && t.Disagreement == "" && errors.As(m.stack.Err, &broken) && t.Status != Success {
-		t.Decision = &Decision{File: broken.Line.File, Line: broken.Line.Number, Problem: problemOf(broken.Note)}
+		t.Unknown, t.Decision = "", &Decision{File: broken.Line.File, Line: broken.Line.Number, Problem: problemOf(broken.Note)}
 	}
 }
 

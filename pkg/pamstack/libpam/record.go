@@ -84,16 +84,9 @@ func hidden(text []byte, secrets [][]byte) string {
 	return shown
 }
 
-// bound is a function that libpam found in a module.
-type bound struct {
-	slot   int
-	module string // file name
-	pamstack.Function
-}
-
-// takeBindings returns what libpam found in modules when it last read its files,
-// and how much more there was that the hooks have no room for.
-func takeBindings() (list []bound, lost int) {
+// lookups returns what libpam looked for in modules when it last read its files,
+// the slot of each, and how much more there was that the hooks have no room for.
+func lookups() (list []pamstack.Lookup, slots []int, lost int) {
 	var from, without C.uint
 	end := int(C.pamhelper_bindings(&from, &without))
 	for slot := int(from); slot < end; slot++ {
@@ -102,11 +95,10 @@ func takeBindings() (list []bound, lost int) {
 		if b.foreign != 0 || !known {
 			continue
 		}
-		list = append(list, bound{
-			slot, C.GoString(&b.module[0]), pamstack.Function{File: C.GoString(b.path), Call: call},
-		})
+		list = append(list, pamstack.Lookup{File: C.GoString(b.path), Call: call, Found: b.found != 0})
+		slots = append(slots, slot)
 	}
-	return list, int(without)
+	return list, slots, int(without)
 }
 
 func callNamed(function string) (call pamstack.Call, known bool) {

@@ -273,7 +273,7 @@ func (t *Transaction) step(c pamstack.Call, call func() error) Status {
 	status := t.guarded("pam_"+c.String(), call, func(trace *Trace, r record) {
 		if reread != "" {
 			t.model = loadModel(reread, t.confdir)
-			trace.Disagreement = t.model.started(Success, r.notes)
+			trace.Disagreement = t.model.reread(trace.Status, r.notes)
 		}
 		trace.Notes = r.notes
 		t.model.follow(trace, c, r)
@@ -340,5 +340,9 @@ func UserLimits() (limits Limits) {
 
 // Guard takes over the signals of faults before Start does, for what else may
 // run foreign code: a crash is told on crashFD. The calling goroutine is locked
-// to the PAM thread.
-func Guard(crashFD int) { C.pamhelper_guard_init(C.int(crashFD)) }
+// to the PAM thread. Meanwhile it is found out which libpam this is, for the first
+// transaction that is traced.
+func Guard(crashFD int) {
+	C.pamhelper_guard_init(C.int(crashFD))
+	go library()
+}
