@@ -172,15 +172,7 @@ func (slowly) Prompt(Style, []byte) ([]byte, error) {
 func (slowly) Binary(byte, []byte) (byte, []byte, error) { return 0, nil, errors.New("not supported") }
 
 func TestTraceHasWhatOnlyTheModelKnows(t *testing.T) {
-	dir := t.TempDir()
-	broken := filepath.Join(dir, "pam_broken.so")
-	source := filepath.Join(dir, "broken.c")
-	if err := os.WriteFile(source, []byte("int missing(void);\nint pam_sm_authenticate(void) { return missing(); }\nint pam_sm_setcred(void) { return 0; }\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", broken, source).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
+	broken := brokenModule(t)
 	tx, traces := tracedStart(t, service(t,
 		"auth optional "+broken,
 		"auth optional pam_nosuch.so",
@@ -219,6 +211,32 @@ func TestTraceHasWhatOnlyTheModelKnows(t *testing.T) {
 	tx.Account(0)
 	if turn := (*traces)[2].Turns[0]; turnText(turn) != "8: 4711 -> bad pam_trace.so" || (*traces)[2].Status != 6 {
 		t.Errorf("a code that PAM does not define: got %q and %d, want it bad and %d", turnText(turn), (*traces)[2].Status, pamstack.PermDenied)
+	}
+}
+
+// brokenModule makes a module that needs a symbol that is nowhere.
+func brokenModule(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "pam_broken.so")
+	cmd := exec.Command("gcc", "-shared", "-fPIC", "-o", path, "-xc", "-")
+	cmd.Stdin = strings.NewReader("int missing(void);\nint pam_sm_authenticate(void) { return missing(); }\nint pam_sm_setcred(void) { return 0; }\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return path
+}
+
+// Debian's libpam logs only that the module is not in the second directory.
+func TestModuleThatIsThereAndDoesNotLoadIsSaidToBeThere(t *testing.T) {
+	broken := strings.Repeat("../", 16) + brokenModule(t)[1:]
+	tx, traces := tracedStart(t, service(t, "auth required "+broken, "auth optional pam_nosuch.so"))
+	defer tx.End()
+	tx.Authenticate(0)
+	trace := (*traces)[1]
+	for i, want := range []string{"pam_broken.so is there and does not load", "cannot open shared object file"} {
+		if m := trace.Turns[i].Handler.Module; m == nil || m.Err == nil || !strings.Contains(m.Err.Error(), want) {
+			t.Errorf("turn %d: got %+v, want %q", i, m, want)
+		}
 	}
 }
 
@@ -300,5 +318,28 @@ func TestUndoingIsTracedCallByCall(t *testing.T) {
 	want := []string{"pam_start", "pam_authenticate", "pam_setcred", "pam_open_session", "pam_close_session", "pam_setcred", "pam_end"}
 	if !slices.Equal(got, want) {
 		t.Errorf("traces of %q, want %q", got, want)
+	}
+}
+
+func TestStackOfAsManyFunctionsAsThereIsRoomFor(t *testing.T) {
+	lines := make([]string, 1024)
+	for i := range lines {
+		lines[i] = "auth [default=ignore] pam_deny.so"
+	}
+	lines[1023] = "auth required pam_permit.so"
+	tx, traces := tracedStart(t, service(t, lines...))
+	tx.Authenticate(0)
+	if trace := (*traces)[1]; len(trace.Turns) != 1024 || trace.Unknown != "" || trace.Decision == nil || trace.Decision.Line != 1024 {
+		t.Errorf("1024 lines: got %d turns, %q, decision %+v; want all, the last one's", len(trace.Turns), trace.Unknown, trace.Decision)
+	}
+	tx.End()
+
+	tx, traces = tracedStart(t, service(t, append(lines, lines[0])...))
+	defer tx.End()
+	if status := tx.Authenticate(0); status != Success {
+		t.Errorf("1025 lines: got %d, want %d", status, Success)
+	}
+	if trace := (*traces)[1]; len(trace.Turns) != 1024 || trace.Unknown == "" || trace.Decision != nil || trace.Disagreement != "" {
+		t.Errorf("1025 lines: got %d turns, unknown %q, %+v; want that it is not known", len(trace.Turns), trace.Unknown, trace.Decision)
 	}
 }

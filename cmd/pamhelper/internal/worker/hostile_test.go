@@ -15,6 +15,9 @@ import (
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
+// lines are those of each call in the service of newStack.
+var lines = map[string]int{"auth": 1, "setcred": 1, "account": 2, "chauthtok": 3, "session": 4, "close": 4}
+
 func TestModuleThatCrashesIsNamed(t *testing.T) {
 	for _, test := range []struct {
 		mode   string
@@ -30,10 +33,14 @@ func TestModuleThatCrashesIsNamed(t *testing.T) {
 	} {
 		for _, facility := range []string{"auth", "account", "chauthtok", "setcred", "session", "close"} {
 			t.Run(test.mode+" in "+facility, func(t *testing.T) {
-				_, err := newStack(t, test.mode, "in="+facility).dial(ipc.Options{}).run(whole...)
+				s := newStack(t, test.mode, "in="+facility)
+				_, err := s.dial(ipc.Options{}).run(whole...)
 				var crash *ipc.CrashError
 				if !errors.As(err, &crash) || crash.Module != "pam_hostile.so" || crash.Signal != test.signal {
-					t.Errorf("the login ended with %v, want pam_hostile.so crashed with signal %d", err, test.signal)
+					t.Fatalf("the login ended with %v, want pam_hostile.so crashed with signal %d", err, test.signal)
+				}
+				if line := lines[facility]; crash.File != s.path("svc") || crash.Line != line {
+					t.Errorf("the crash is in %s:%d, want %s:%d", crash.File, crash.Line, s.path("svc"), line)
 				}
 			})
 		}
@@ -56,8 +63,8 @@ func TestModuleThatHangsIsNamedAndItsChildrenKilled(t *testing.T) {
 				s := newStack(t, mode, "in="+facility).dial(ipc.Options{LoginTimeout: 300 * time.Millisecond, CloseTimeout: 200 * time.Millisecond})
 				_, err := s.run(whole...)
 				var hang *ipc.HangError
-				if !errors.As(err, &hang) || hang.Module != "pam_hostile.so" {
-					t.Errorf("the login ended with %v, want that pam_hostile.so does not return", err)
+				if !errors.As(err, &hang) || hang.Module != "pam_hostile.so" || hang.File != s.path("svc") || hang.Line != lines[facility] {
+					t.Errorf("the login ended with %v, want that pam_hostile.so of line %d does not return", err, lines[facility])
 				}
 				if pids := strings.Fields(s.read("pids")); len(pids) != 2 {
 					t.Errorf("the module noted %d children, want 2", len(pids))
@@ -115,6 +122,16 @@ func TestTryShowsEscapesHarmless(t *testing.T) {
 	}
 	if strings.ContainsAny(string(output), "\033\a\r\u202e") || !strings.Contains(string(output), `\x1b[31mred`) {
 		t.Errorf("try printed %q, want the escapes as text", output)
+	}
+}
+
+func TestTryNamesTheLineOfACrash(t *testing.T) {
+	helper, _ := build(t)
+	s := newStack(t, "segv", "in=account")
+	output, err := exec.Command(helper, "try", "--trace", "--confdir", s.dir, "svc", "tester").CombinedOutput()
+	want := fmt.Sprintf("pam_hostile.so (%s:2) crashed", s.path("svc"))
+	if err == nil || !strings.Contains(string(output), want) {
+		t.Errorf("try: %v\n%s\nwant in it %q", err, output, want)
 	}
 }
 

@@ -18,24 +18,31 @@ const (
 	maxTrace    = 768 << 10 // bytes of one
 	maxFileName = 512       // bytes of a file's name
 	maxField    = 256       // bytes of what else a service's file says
+	maxReason   = 4 << 10   // bytes of why something is not known
 )
 
 // traceEvent is a trace for the wire, as much of it as fits into a frame.
 func traceEvent(t libpam.Trace) *pb.Trace {
 	event := &pb.Trace{
 		Function: t.Function, Code: pb.PamCode(t.Status), Notes: noteEvents(t.Notes), NotesOmitted: uint32(t.NotesLost),
-		Decision: decisionEvent(t.Decision), Disagreement: cutText(t.Disagreement, maxText), Unknown: cutText(t.Unknown, maxText),
+		Decision: decisionEvent(t.Decision), Disagreement: cutText(t.Disagreement, maxReason), Unknown: cutText(t.Unknown, maxReason),
 		TurnsOmitted: uint32(t.TurnsLost),
 	}
 	for _, turn := range t.Turns {
 		event.Turns = append(event.Turns, turnEvent(turn))
 	}
-	for most := maxTurns; len(event.Turns) > most || proto.Size(event) > maxTrace; most /= 2 {
-		if over := len(event.Turns) - most; over > 0 {
-			event.Turns, event.TurnsOmitted = event.Turns[:most], event.TurnsOmitted+uint32(over)
-		}
+	keepTurns(event, maxTurns)
+	for proto.Size(event) > maxTrace {
+		keepTurns(event, len(event.Turns)/2)
 	}
 	return event
+}
+
+// keepTurns leaves out all turns behind the first most.
+func keepTurns(event *pb.Trace, most int) {
+	if over := len(event.Turns) - most; over > 0 {
+		event.Turns, event.TurnsOmitted = event.Turns[:most], event.TurnsOmitted+uint32(over)
+	}
 }
 
 func turnEvent(t libpam.Turn) *pb.Turn {
