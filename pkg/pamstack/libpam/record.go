@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"bytes"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -47,7 +46,7 @@ func takeRecord(secrets [][]byte) (r record) {
 	for _, n := range trace.note[:trace.notes] {
 		note := Note{
 			Kind: NoteKind(n.kind), Number: int(n.number), Omitted: int(n.omitted),
-			Text: hidden(text[n.text:n.text+n.length], secrets),
+			Text: hidden(text[n.text:n.text+n.length], n.omitted > 0, secrets),
 		}
 		if n.call < 0 {
 			r.notes = append(r.notes, note)
@@ -63,25 +62,38 @@ func takeRecord(secrets [][]byte) (r record) {
 // every e would tell what the answer was.
 const minSecret = 4
 
-// hidden returns a text with stars in the place of answers. One that is cut off
-// may end within an answer.
-func hidden(text []byte, secrets [][]byte) string {
-	shown := string(text)
+const stars = "****"
+
+// hidden returns a text with stars in the place of answers. One that was cut off
+// may end within an answer. The text is overwritten: no copy of an answer is made.
+func hidden(text []byte, cut bool, secrets [][]byte) string {
 	for _, secret := range secrets {
 		if len(secret) < minSecret {
 			continue
 		}
-		if bytes.Contains(text, secret) {
-			shown = strings.ReplaceAll(shown, string(secret), "****")
-		}
-		for n := len(secret) - 1; n >= minSecret; n-- {
-			if start, cut := strings.CutSuffix(shown, string(secret[:n])); cut {
-				shown = start + "****"
+		text = blot(text, secret)
+		for n := min(len(secret)-1, len(text)); cut && n >= minSecret; n-- {
+			if bytes.HasSuffix(text, secret[:n]) {
+				text = blot(text, secret[:n])
 				break
 			}
 		}
 	}
-	return shown
+	return string(text)
+}
+
+// blot replaces a secret in a text, which can only become shorter.
+func blot(text, secret []byte) []byte {
+	for from := 0; ; {
+		at := bytes.Index(text[from:], secret)
+		if at < 0 {
+			return text
+		}
+		from += at
+		rest := text[from+len(secret):]
+		from += copy(text[from:], stars)
+		text = text[:from+copy(text[from:], rest)]
+	}
 }
 
 // lookups returns what libpam looked for in modules when it last read its files,

@@ -110,15 +110,24 @@ func TestTraceHidesAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswerThatIsCutOffIsHidden(t *testing.T) {
-	for text, want := range map[string]string{
-		"it is hunter22":         "it is ****",
-		"it is hunte":            "it is ****",
-		"hunter22 and hunter22.": "**** and ****.",
-		"it is hun":              "it is hun", // as much as a word of anything
+func TestAnswersAreBlottedOut(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		cut    bool
+		secret string
+		want   string
+	}{
+		{"it is hunter22", false, "hunter22", "it is ****"},
+		{"hunter22hunter22 and hunter22.", false, "hunter22", "******** and ****."},
+		{"it is hunte", true, "hunter22", "it is ****"},
+		{"it is hunte", false, "hunter22", "it is hunte"},
+		{"it is hun", true, "hunter22", "it is hun"}, // as much as a word of anything
+		{"four****four", false, "****", "four****four"},
+		{"x marks", false, "x", "x marks"}, // stars would tell what it was
+		{"", true, "hunter22", ""},
 	} {
-		if got := hidden([]byte(text), [][]byte{[]byte("hunter22"), []byte("x")}); got != want {
-			t.Errorf("hidden(%q) = %q, want %q", text, got, want)
+		if got := hidden([]byte(c.text), c.cut, [][]byte{[]byte("y"), []byte(c.secret)}); got != c.want {
+			t.Errorf("hidden(%q, %v, %q) = %q, want %q", c.text, c.cut, c.secret, got, c.want)
 		}
 	}
 }

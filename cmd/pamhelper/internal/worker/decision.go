@@ -61,6 +61,9 @@ func (w *worker) logFailure(step pb.Step, status libpam.Status, failed *libpam.T
 	if failed != nil {
 		status, why = failed.Status, ", "+decided(failed) // not what the agent is told in its place
 	}
+	if w.denied && step == pb.Step_AUTHENTICATE {
+		why += "; the user may not log in through this helper" // one line for everybody: no more work for some
+	}
 	w.log.Printf("%s: %s: %s (%d)%s", w.name(), ipc.Step(step), status.Text(), status, why)
 }
 

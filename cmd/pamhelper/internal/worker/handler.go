@@ -107,7 +107,6 @@ func (w *worker) authenticate(*call) (outcome, error) {
 		// may log in. The log has the stack's own.
 		if w.denied {
 			w.tx.Overrule(libpam.AuthErr)
-			w.log.Printf("%s: the user may not log in through this helper", w.name())
 		}
 		return libpam.AuthErr
 	})

@@ -60,7 +60,7 @@ func TestModuleThatHangsIsNamedAndItsChildrenKilled(t *testing.T) {
 		for _, facility := range []string{"auth", "session", "close"} {
 			t.Run(mode+" in "+facility, func(t *testing.T) {
 				t.Parallel()
-				s := newStack(t, mode, "in="+facility).dial(ipc.Options{LoginTimeout: 300 * time.Millisecond, CloseTimeout: 200 * time.Millisecond})
+				s := newStack(t, mode, "in="+facility).dial(ipc.Options{LoginTimeout: time.Second, CloseTimeout: 200 * time.Millisecond})
 				_, err := s.run(whole...)
 				var hang *ipc.HangError
 				if !errors.As(err, &hang) || hang.Module != "pam_hostile.so" || hang.File != s.path("svc") || hang.Line != lines[facility] {
