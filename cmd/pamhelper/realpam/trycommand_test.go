@@ -94,7 +94,7 @@ func TestTryGivesUpOnAHangingModuleAlsoWithASessionOpen(t *testing.T) {
 
 func TestTryGivesUpAtAPromptAfterItsTimeout(t *testing.T) {
 	t.Parallel()
-	p := onTerminal(t, pamhelper, "try", "--timeout", "300ms", service(t, unixStack), "alice")
+	p := onTerminal(t, pamhelper, "try", "--timeout", "2s", service(t, unixStack), "alice")
 	p.atPrompt("Password: ", false)
 	p.cmd.Wait()
 	if status := p.cmd.ProcessState.ExitCode(); status != 3 {
