@@ -127,6 +127,7 @@ static __attribute__((noreturn)) void child(const struct pamhelper_process *p, i
 	if (p->change && become(p->uid, p->gid) != 0)
 		give_up(report, PAMHELPER_USER);
 	go_home(p->home);
+	signal(SIGPIPE, SIG_IGN); /* drops the one that is pending where nobody read what go_home said */
 	close_range(3, (unsigned)report - 1, 0);
 	close_range((unsigned)report + 1, ~0U, 0);
 	reset_signals(p->actions);
