@@ -1,7 +1,9 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,33 +15,42 @@ type Leader struct {
 	Start uint64 // as Process.Start
 }
 
+// ErrUnsettled: while the processes were looked at some ended that may have
+// started others, so that members may have been missed.
+var ErrUnsettled = errors.New("processes end and start faster than they can be looked at")
+
 // Members returns the living processes of the leaders' kernel sessions, whatever
-// process group they are in.
+// process group they are in. With ErrUnsettled those that were seen are returned.
+func Members(leaders []Leader) (members []Process, err error) {
+	err = each(leaders, func(p Process) { members = append(members, p) })
+	return members, err
+}
+
+// each calls found with every living member, at once when it has been read.
 //
 // The number of a session is in use as long as it has members. It could be
 // another session by now only where leader and members were all gone: then its
 // leader's start time differs, or its members are older than the leader was.
-func Members(leaders []Leader) ([]Process, error) {
-	all, err := All()
-	if err != nil {
-		return nil, err
-	}
+func each(leaders []Leader, found func(Process)) error {
 	start := map[int]uint64{}
 	for _, leader := range leaders {
-		start[leader.PID] = leader.Start
-	}
-	for _, p := range all {
-		if expected, ok := start[p.PID]; ok && p.Start != expected {
-			delete(start, p.PID) // another process with the same number
+		now, err := Read(leader.PID)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && now.Start == leader.Start:
+			start[leader.PID] = leader.Start
+		case err != nil:
+			return err
 		}
 	}
-	var members []Process
-	for _, p := range all {
+	settled, err := walk(func(p Process) {
 		if since, ok := start[p.Session]; ok && !p.Zombie && p.Start >= since {
-			members = append(members, p)
+			found(p)
 		}
+	})
+	if err == nil && !settled {
+		return ErrUnsettled
 	}
-	return members, nil
+	return err
 }
 
 // Grace is how long processes may take to end: behind SIGHUP, behind SIGTERM,
@@ -52,72 +63,103 @@ func (g Grace) Total() time.Duration { return g.Hangup + g.Terminate + g.Kill }
 // End ends the members of the leaders' kernel sessions: SIGHUP, after a grace
 // SIGTERM, then SIGKILL. It calls ended from time to time, when some may have
 // ended, for a caller that is their parent. What made a kernel session of its own
-// is no member. The error counts those that are still there.
-func End(leaders []Leader, grace Grace, ended func()) error {
-	stages := []struct {
-		signal   unix.Signal
-		patience time.Duration
-	}{{unix.SIGHUP, grace.Hangup}, {unix.SIGTERM, grace.Terminate}, {unix.SIGKILL, grace.Kill}}
+// is no member. The error counts those that are still there, or says why that is
+// not known.
+func End(leaders []Leader, grace Grace, ended func()) (err error) {
 	left := 0
-	for _, stage := range stages {
-		told := map[Process]bool{}
+	for _, stage := range []stage{
+		{signal: unix.SIGHUP, patience: grace.Hangup},
+		{signal: unix.SIGTERM, patience: grace.Terminate},
+		{signal: unix.SIGKILL, patience: grace.Kill},
+	} {
+		stage.told = map[Process]bool{}
 		deadline := time.Now().Add(stage.patience)
 		for {
-			members, err := Members(leaders)
+			left = 0
+			err = each(leaders, func(p Process) { left++; stage.tell(p) })
 			ended()
-			if err != nil || len(members) == 0 {
-				return err
+			if left == 0 && err == nil {
+				return nil
 			}
-			left = len(members)
-			tell(members, stage.signal, told, deadline)
+			stage.wait(deadline)
 			if !time.Now().Before(deadline) {
 				break
 			}
 		}
 	}
+	if left == 0 {
+		return err
+	}
 	return fmt.Errorf("%d processes of the login do not end", left)
 }
 
-// tell sends the signal to the members that did not get it yet, and waits until
-// all have ended, or the deadline.
-func tell(members []Process, signal unix.Signal, told map[Process]bool, deadline time.Time) {
-	const most = 128 // descriptors at once: the rest comes the next time
-	var waiting []unix.PollFd
-	for _, p := range members[:min(len(members), most)] {
-		fd, err := unix.PidfdOpen(p.PID, 0)
-		if err != nil {
-			continue
-		}
-		defer unix.Close(fd)
-		if now, err := Read(p.PID); err != nil || now.Start != p.Start {
-			continue // the number is another process's by now
-		}
-		if !told[p] {
-			told[p] = true
-			unix.PidfdSendSignal(fd, signal, nil, 0)
-			unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // one that is stopped hears only SIGKILL
-		}
-		waiting = append(waiting, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-	}
-	if len(waiting) == 0 {
-		time.Sleep(time.Millisecond) // none could be reached: not at full speed again
-	}
-	for len(waiting) > 0 {
-		left := time.Until(deadline).Milliseconds()
-		if left <= 0 {
-			return
-		}
-		unix.Poll(waiting, int(left))
-		waiting = stillRunning(waiting)
-	}
+// stage is a signal, and whom it was sent to.
+type stage struct {
+	signal   unix.Signal
+	patience time.Duration
+	told     map[Process]bool
+	waiting  []unix.PollFd // pidfds of members that may have ended
 }
 
+// mostWaiting is how many processes are waited for at once, in descriptors: the
+// others are seen the next time.
+const mostWaiting = 128
+
+// tell sends the signal to a member that did not get it yet.
+func (s *stage) tell(p Process) {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if err != nil {
+		return
+	}
+	if now, err := Read(p.PID); err != nil || now.Start != p.Start {
+		unix.Close(fd)
+		return // the number is another process's by now
+	}
+	if s.signal == unix.SIGKILL && p.Group > 1 {
+		// All of a group is in one session. None of it can fork in between, as
+		// a process may that waits for its turn to be looked at.
+		unix.Kill(-p.Group, unix.SIGKILL)
+	}
+	if !s.told[p] {
+		s.told[p] = true
+		unix.PidfdSendSignal(fd, s.signal, nil, 0)
+		unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0) // one that is stopped hears only SIGKILL
+	}
+	if len(s.waiting) == mostWaiting {
+		unix.Close(fd)
+		return
+	}
+	s.waiting = append(s.waiting, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+}
+
+// wait waits until those that were told have ended, or the deadline.
+func (s *stage) wait(deadline time.Time) {
+	if len(s.waiting) == 0 {
+		time.Sleep(time.Millisecond) // none could be reached: not at full speed again
+	}
+	for len(s.waiting) > 0 {
+		left := time.Until(deadline).Milliseconds()
+		if left <= 0 {
+			break
+		}
+		unix.Poll(s.waiting, int(left))
+		s.waiting = stillRunning(s.waiting)
+	}
+	for _, w := range s.waiting {
+		unix.Close(int(w.Fd))
+	}
+	s.waiting = nil
+}
+
+// stillRunning closes the descriptors of those that have ended.
 func stillRunning(waiting []unix.PollFd) []unix.PollFd {
 	var running []unix.PollFd
 	for _, w := range waiting {
-		if w.Revents == 0 {
-			running = append(running, w)
+		if w.Revents != 0 {
+			unix.Close(int(w.Fd))
+			continue
 		}
+		running = append(running, w)
 	}
 	return running
 }

@@ -6,14 +6,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is one process as /proc/PID/stat has it.
 type Process struct {
 	PID, Parent int
+	Group       int // process group
 	// Session is the process id of the leader of its kernel session (setsid(2)),
 	// which may have ended.
 	Session int
@@ -28,13 +32,17 @@ type Process struct {
 const (
 	fieldState   = 0
 	fieldParent  = 1
+	fieldGroup   = 2
 	fieldSession = 3
 	fieldStart   = 19
 )
 
-// Read reads one process. The error is os.ErrNotExist where there is none.
+// Read reads one process. The error is fs.ErrNotExist where there is none.
 func Read(pid int) (Process, error) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if errors.Is(err, unix.ESRCH) { // it ended between open and read
+		return Process{}, fs.ErrNotExist
+	}
 	if err != nil {
 		return Process{}, err
 	}
@@ -44,49 +52,53 @@ func Read(pid int) (Process, error) {
 		return Process{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
 	parent, err1 := strconv.Atoi(fields[fieldParent])
-	session, err2 := strconv.Atoi(fields[fieldSession])
-	start, err3 := strconv.ParseUint(fields[fieldStart], 10, 64)
+	group, err2 := strconv.Atoi(fields[fieldGroup])
+	session, err3 := strconv.Atoi(fields[fieldSession])
+	start, err4 := strconv.ParseUint(fields[fieldStart], 10, 64)
 	state := fields[fieldState]
-	return Process{PID: pid, Parent: parent, Session: session, Start: start, Zombie: state == "Z" || state == "X"},
-		errors.Join(err1, err2, err3)
+	return Process{PID: pid, Parent: parent, Group: group, Session: session, Start: start, Zombie: state == "Z" || state == "X"},
+		errors.Join(err1, err2, err3, err4)
 }
 
-// All reads every process there is. Those that end meanwhile are left out.
-func All() ([]Process, error) {
+// walk calls seen with every process there is. It has settled where none of them
+// ended before it could be read.
+func walk(seen func(Process)) (settled bool, err error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	var all []Process
+	settled = true
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if p, err := Read(pid); err == nil {
-			all = append(all, p)
+		p, err := Read(pid)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			settled = false
+		case err != nil:
+			return false, err
+		default:
+			seen(p)
 		}
 	}
-	return all, nil
+	return settled, nil
 }
 
 // Descendants returns the living processes below pid, parents first.
 func Descendants(pid int) []int {
-	all, err := All()
-	if err != nil {
-		return nil
-	}
 	children := map[int][]int{}
-	for _, p := range all {
+	walk(func(p Process) {
 		if !p.Zombie {
 			children[p.Parent] = append(children[p.Parent], p.PID)
 		}
-	}
+	})
 	var found []int
 	for level := children[pid]; len(level) > 0; {
 		found = append(found, level...)

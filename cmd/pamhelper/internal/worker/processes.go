@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -94,8 +95,14 @@ func (w *worker) reap() {
 		return
 	}
 	members, err := proc.Members(leaders(exited))
+	for tries := 1; errors.Is(err, proc.ErrUnsettled) && tries < 3; tries++ {
+		members, err = proc.Members(leaders(exited))
+	}
 	if err != nil {
-		w.log.Printf("%s: %v", w.name(), err)
+		if !errors.Is(err, proc.ErrUnsettled) {
+			w.log.Printf("%s: %v", w.name(), err)
+		}
+		return // they are waited for behind the next one, or with the login
 	}
 	for _, p := range exited {
 		if !slices.ContainsFunc(members, func(m proc.Process) bool { return m.Session == p.pid }) {
