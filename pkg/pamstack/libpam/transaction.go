@@ -20,6 +20,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -301,8 +302,19 @@ func (t *Transaction) guarded(function string, call func() error, describe func(
 func (t *Transaction) inside(call func() error) Status {
 	C.pamhelper_guard_enter()
 	defer C.pamhelper_guard_leave()
-	return statusOf(call())
+	err := call()
+	if halted.Load() {
+		select {} // until the process has ended
+	}
+	return statusOf(err)
 }
+
+var halted atomic.Bool
+
+// Halt keeps the call that runs, and any later one, from returning: for who ends
+// the process because a module does not return. What the module waits for is ended
+// first, and that must not look like an end of the module's work.
+func Halt() { halted.Store(true) }
 
 func statusOf(err error) Status {
 	if err == nil {

@@ -275,9 +275,11 @@ func variablesOf(environment []libpam.Variable) (variables []*pb.Variable) {
 
 func ms(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// hang ends the process: a module did not return, and nothing can make it. The
-// agent is told first: killing what the module waits for may let it return.
+// hang ends the process: a module did not return, and nothing can make it. Killing
+// what the module waits for may let it return: the login must not go on then, as
+// if its session had been closed.
 func (w *worker) hang() {
+	libpam.Halt()
 	module := libpam.Module()
 	file, line := libpam.Place()
 	text := "the helper did not finish closing before its deadline"
