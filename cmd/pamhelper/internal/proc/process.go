@@ -21,6 +21,9 @@ type Process struct {
 	// Session is the process id of the leader of its kernel session (setsid(2)),
 	// which may have ended.
 	Session int
+	// Terminal is the device number of the controlling terminal, as in
+	// unix.Stat_t.Rdev; 0: none.
+	Terminal uint64
 	// Start is when it started, in clock ticks since the boot: with the process
 	// id it names a process once and for all.
 	Start uint64
@@ -30,11 +33,12 @@ type Process struct {
 
 // fields of /proc/PID/stat behind the name, counted from 0.
 const (
-	fieldState   = 0
-	fieldParent  = 1
-	fieldGroup   = 2
-	fieldSession = 3
-	fieldStart   = 19
+	fieldState    = 0
+	fieldParent   = 1
+	fieldGroup    = 2
+	fieldSession  = 3
+	fieldTerminal = 4
+	fieldStart    = 19
 )
 
 // Read reads one process. The error is fs.ErrNotExist where there is none.
@@ -54,10 +58,25 @@ func Read(pid int) (Process, error) {
 	parent, err1 := strconv.Atoi(fields[fieldParent])
 	group, err2 := strconv.Atoi(fields[fieldGroup])
 	session, err3 := strconv.Atoi(fields[fieldSession])
-	start, err4 := strconv.ParseUint(fields[fieldStart], 10, 64)
+	terminal, err4 := strconv.ParseInt(fields[fieldTerminal], 10, 64)
+	start, err5 := strconv.ParseUint(fields[fieldStart], 10, 64)
 	state := fields[fieldState]
-	return Process{PID: pid, Parent: parent, Group: group, Session: session, Start: start, Zombie: state == "Z" || state == "X"},
-		errors.Join(err1, err2, err3, err4)
+	return Process{
+		PID: pid, Parent: parent, Group: group, Session: session, Terminal: device(uint32(terminal)),
+		Start: start, Zombie: state == "Z" || state == "X",
+	}, errors.Join(err1, err2, err3, err4, err5)
+}
+
+// device turns a number as stat has it (proc(5), tty_nr: bits 15 to 8 are the
+// major, 31 to 20 and 7 to 0 the minor number) into the C library's form.
+func device(number uint32) uint64 {
+	return unix.Mkdev(number>>8&0xfff, number&0xff|number>>12&0xfff00)
+}
+
+// ControlsAny reports whether a terminal is the controlling one of any process.
+func ControlsAny(terminal uint64) (controls bool, err error) {
+	_, err = walk(func(p Process) { controls = controls || p.Terminal == terminal && !p.Zombie })
+	return controls, err
 }
 
 // walk calls seen with every process there is. It has settled where none of them

@@ -117,7 +117,7 @@ func (w *worker) endRecorded(held *record.Held) {
 		if p.GetTerminal() == "" {
 			continue
 		}
-		if err := giveBackNamed(p.GetTerminal(), p.GetTerminalChangedNs()); err != nil {
+		if err := giveBackNamed(p.GetTerminal(), p.GetTerminalChangedNs(), held.GetUid()); err != nil {
 			w.log.Printf("%s: give back %s: %v", w.name(), p.GetTerminal(), err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -111,7 +112,7 @@ func (t *terminal) giveBack() error {
 
 // giveBackNamed does the same for a terminal whose worker is dead: only where it
 // is still the one that was recorded.
-func giveBackNamed(name string, changed int64) error {
+func giveBackNamed(name string, changed int64, uid uint32) error {
 	file, err := os.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -124,11 +125,25 @@ func giveBackNamed(name string, changed int64) error {
 	if err := unix.Fstat(descriptor(file), &stat); err != nil {
 		return err
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFCHR || stat.Ctim.Nano() != changed {
-		return nil // another login's by now
+	if same, err := isRecorded(stat, changed, uid); !same || err != nil {
+		return err // another login's by now
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d", descriptor(file))
 	return errors.Join(os.Chown(path, 0, -1), os.Chmod(path, 0o600))
+}
+
+// isRecorded tells a terminal from a later one of the same name: its inode was
+// not changed since, or only as its owner can change it (mesg(1)) and nobody works
+// on it, as on a later one somebody would.
+func isRecorded(stat unix.Stat_t, changed int64, uid uint32) (bool, error) {
+	if stat.Mode&unix.S_IFMT != unix.S_IFCHR || stat.Uid != uid || stat.Ctim.Nano() < changed {
+		return false, nil
+	}
+	if stat.Ctim.Nano() == changed {
+		return true, nil
+	}
+	controls, err := proc.ControlsAny(uint64(stat.Rdev))
+	return !controls, err
 }
 
 // descriptor returns a file's number without changing its mode, as Fd does.
