@@ -1,0 +1,121 @@
+package realpam_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+)
+
+// agentVariable makes this test binary an agent: "HELPER USER LOG".
+const agentVariable = "REALPAM_AGENT"
+
+func init() {
+	if what := strings.Fields(os.Getenv(agentVariable)); len(what) == 3 {
+		if err := beAgent(what[0], what[1], what[2]); err != nil {
+			fmt.Println("error:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// teller says on standard output how far the agent has come.
+type teller struct{}
+
+func (teller) Prompt(ctx context.Context, _ bool, _ []byte) ([]byte, error) {
+	fmt.Println("prompt")
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+func (teller) Info([]byte)  {}
+func (teller) Error([]byte) {}
+
+// beAgent logs a user in, starts a shell on a terminal, and stays until it is
+// killed.
+func beAgent(helper, user, log string) error {
+	logFile, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	client, err := ipc.Dial(ctx, ipc.Exec{Path: helper, Log: logFile}, ipc.Options{Conversation: teller{}, CloseTimeout: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	if _, err := client.Login(ctx, loginOf(user), ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession); err != nil {
+		return err
+	}
+	p, err := client.Start(ctx, ipc.Command{Line: "sleep 1000 & sleep 1000", Terminal: &ipc.Terminal{}})
+	if err != nil {
+		return err
+	}
+	fmt.Println("running", p.PID)
+	_, err = p.Wait(ctx)
+	return err
+}
+
+// agentProcess is an agent that can be killed.
+type agentProcess struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	out *bufio.Reader
+	log string
+}
+
+func (g *ground) agent() *agentProcess {
+	g.t.Helper()
+	// The path that the binary was started from is not there on this machine.
+	a := &agentProcess{t: g.t, cmd: exec.Command("/proc/self/exe"), log: g.t.TempDir() + "/log"}
+	a.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", agentVariable, g.helper, g.user, a.log))
+	out, err := a.cmd.StdoutPipe()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	a.out = bufio.NewReader(out)
+	if err := a.cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(a.killed)
+	return a
+}
+
+// says waits for a word of the agent.
+func (a *agentProcess) says(word string) {
+	a.t.Helper()
+	if line, err := a.out.ReadString('\n'); !strings.HasPrefix(line, word) {
+		a.t.Fatalf("the agent says %q (%v), want %q", line, err, word)
+	}
+}
+
+func (a *agentProcess) killed() {
+	a.cmd.Process.Kill()
+	a.cmd.Wait()
+}
+
+// worker is the process id of the agent's worker.
+func (a *agentProcess) worker() (pid int) {
+	a.t.Helper()
+	log, _ := os.ReadFile(a.log)
+	if _, err := fmt.Sscanf(string(log), "pid=%d\n", &pid); err != nil {
+		a.t.Fatalf("the worker's log is %q, want its process id", log)
+	}
+	return pid
+}
+
+// gone waits until a process has ended. It may be a zombie.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, func() bool { return !alive(pid) }, "the end of process %d", pid)
+}
+
+func alive(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && !strings.Contains(string(status), "\nState:\tZ") && syscall.Kill(pid, 0) == nil
+}
