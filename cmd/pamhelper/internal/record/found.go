@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -25,6 +27,9 @@ const (
 	Failed    State = "failed"    // closing it was given up
 	OldBoot   State = "old boot"  // the machine was started again since
 	Elsewhere State = "elsewhere" // its processes are in another PID namespace
+	// Unreadable is no record, whatever it was: what there is to close is not
+	// known. No worker leaves one like that.
+	Unreadable State = "unreadable"
 )
 
 // Found is a record as it was when it was read.
@@ -32,13 +37,13 @@ type Found struct {
 	*pb.Record
 	ID     string
 	State  State
-	Holder int // the process that holds the lock; 0: none
+	Holder int   // the process that holds the lock; 0: none
+	Broken error // why it cannot be read, where it cannot: it may be in state Failed
 }
 
-// List reads all records, oldest first. Those that cannot be read are in the
-// error, and the others are returned all the same.
+// List reads all records, oldest first.
 func List() ([]Found, error) {
-	base, err := os.OpenRoot(Dir)
+	base, err := openExisting()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -55,7 +60,7 @@ func List() ([]Found, error) {
 		failed[i].State = Failed
 	}
 	all := append(current, failed...)
-	slices.SortStableFunc(all, func(a, b Found) int { return int(a.GetSince() - b.GetSince()) })
+	slices.SortStableFunc(all, func(a, b Found) int { return cmp.Compare(a.GetSince(), b.GetSince()) })
 	return all, errors.Join(err1, err2)
 }
 
@@ -71,12 +76,15 @@ func list(base *os.Root, parent string) (all []Found, problems error) {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !entry.IsDir() || !isID(name) {
+		if !isID(name) {
 			continue
 		}
 		found, err := read(base, parent+"/"+name)
-		if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := base.Lstat(parent + "/" + name); err != nil && errors.Is(gone, fs.ErrNotExist) {
 			continue // closed in the meantime
+		}
+		if isDamage(err) {
+			found, err = Found{Record: new(pb.Record), State: Unreadable, Broken: err}, nil
 		}
 		if err != nil {
 			problems = errors.Join(problems, fmt.Errorf("%s/%s/%s: %w", Dir, parent, name, err))
@@ -88,12 +96,23 @@ func list(base *os.Root, parent string) (all []Found, problems error) {
 	return all, problems
 }
 
+// errDamaged: what is in a record's place is none.
+var errDamaged = errors.New("not a record")
+
+// isDamage tells what does not get better from what the machine lacks now.
+func isDamage(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EISDIR)
+}
+
 // isID reports whether a name is one that Create gives.
 func isID(name string) bool {
 	return len(name) == 2*idBytes && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 func read(base *os.Root, name string) (Found, error) {
+	if info, err := base.Lstat(name); err == nil && !info.IsDir() {
+		return Found{}, fmt.Errorf("%w: no directory", errDamaged)
+	}
 	dir, err := base.OpenRoot(name)
 	if err != nil {
 		return Found{}, err
@@ -141,9 +160,30 @@ func load(dir *os.Root) (*pb.Record, error) {
 	}
 	r := new(pb.Record)
 	if err := proto.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("not a record: %w", err)
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if r.GetBootId() == "" {
+		return nil, fmt.Errorf("%w: it does not say of which boot it is", errDamaged)
 	}
 	return r, nil
+}
+
+// SetAside moves what is no record to where nobody tries to close it again, for a
+// person to look at. The error is ErrHeld where somebody holds it all the same.
+func SetAside(id string) error {
+	base, err := openExisting()
+	if err != nil {
+		return err
+	}
+	h := &Held{ID: id, base: base}
+	if lock, err := base.OpenFile(id+"/"+lockFile, os.O_RDWR, 0); err == nil {
+		h.lock = lock
+		if err := take(lock); err != nil {
+			h.Close()
+			return err
+		}
+	}
+	return h.GiveUp()
 }
 
 // Take takes the record of a login whose worker is dead. The error is ErrHeld
@@ -190,10 +230,10 @@ func (h *Held) take() (err error) {
 // State is what the record's login is, now that its worker is known to be dead.
 func (h *Held) State() State { return stateOf(h.Record, 0) }
 
-// RemoveUnfinished removes what workers left that died while they made their
-// record: nothing had been begun.
+// RemoveUnfinished removes what workers left that died while they made or removed
+// their record: nothing had been begun, or everything was undone.
 func RemoveUnfinished() error {
-	base, err := os.OpenRoot(Dir)
+	base, err := openExisting()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -204,7 +244,7 @@ func RemoveUnfinished() error {
 	entries, err := fs.ReadDir(base.FS(), ".")
 	for _, entry := range entries {
 		info, statErr := entry.Info()
-		if !strings.HasPrefix(entry.Name(), newPrefix) || statErr != nil || time.Since(info.ModTime()) < newLifetime {
+		if !strings.HasPrefix(entry.Name(), partPrefix) || statErr != nil || time.Since(info.ModTime()) < partLifetime {
 			continue
 		}
 		err = errors.Join(err, base.RemoveAll(entry.Name()))

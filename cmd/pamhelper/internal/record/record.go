@@ -26,14 +26,14 @@ const Dir = "/run/pamhelper"
 
 // Names in Dir and in the directory of a record.
 const (
-	failedDir   = "failed"
-	newPrefix   = ".new-" // a record whose lock is not held yet
-	lockFile    = "lock"
-	recordFile  = "record"
-	unfinished  = "record.new"
-	maxRecord   = 4 << 20 // bytes
-	idBytes     = 8
-	newLifetime = time.Minute // longer than it takes to make a record
+	failedDir    = "failed"
+	partPrefix   = ".part-" // a record that is being made or removed
+	lockFile     = "lock"
+	recordFile   = "record"
+	unfinished   = "record.new"
+	maxRecord    = 4 << 20 // bytes
+	idBytes      = 8
+	partLifetime = time.Minute // longer than it takes to make or remove a record
 )
 
 // ErrHeld: another process holds the record's lock. The login's worker lives, or
@@ -60,8 +60,8 @@ func Create(r *pb.Record) (*Held, error) {
 	var random [idBytes]byte
 	rand.Read(random[:])
 	h := &Held{Record: r, ID: hex.EncodeToString(random[:]), base: base}
-	if err := h.create(newPrefix + h.ID); err != nil {
-		h.base.RemoveAll(newPrefix + h.ID)
+	if err := h.create(partPrefix + h.ID); err != nil {
+		h.base.RemoveAll(partPrefix + h.ID)
 		h.Close()
 		return nil, fmt.Errorf("make a record of the login in %s: %w", Dir, err)
 	}
@@ -101,7 +101,7 @@ func (h *Held) Save() error {
 	}
 	defer clear(text)
 	if len(text) > maxRecord {
-		return fmt.Errorf("the login's record has %d bytes, %d are the most: the PAM environment is too large", len(text), maxRecord)
+		return fmt.Errorf("the login's record would have %d bytes, more than %d: modules set a large environment", len(text), maxRecord)
 	}
 	f, err := create(h.dir, unfinished)
 	if err != nil {
@@ -116,9 +116,12 @@ func (h *Held) Save() error {
 
 // Remove removes the record, when there is nothing left to undo, and lets it go.
 func (h *Held) Remove() error {
-	err := h.base.RemoveAll(h.ID)
-	h.Close()
-	return err
+	defer h.Close()
+	// All at once for others: what is there is whole.
+	if err := h.base.Rename(h.ID, partPrefix+h.ID); err != nil {
+		return err
+	}
+	return h.base.RemoveAll(partPrefix + h.ID)
 }
 
 // GiveUp moves the record to where nobody tries to close it again, for a person
@@ -142,14 +145,19 @@ func (h *Held) Close() {
 	h.base.Close()
 }
 
-// openBase opens Dir, makes it where it is missing, and refuses one that others
-// could write to.
+// openBase opens Dir and makes it where it is missing.
 func openBase() (*os.Root, error) {
 	if err := os.Mkdir(Dir, 0o700); err == nil {
 		os.Chmod(Dir, 0o700) // whatever the umask is
 	} else if !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
+	return openExisting()
+}
+
+// openExisting opens Dir, and refuses one that others could write to: what a
+// record says is done as root.
+func openExisting() (*os.Root, error) {
 	info, err := os.Lstat(Dir)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ STATE is one of:
   failed     closing it was given up; the log says which module was at fault
   old boot   the machine was started again since: sweep removes the record
   elsewhere  its processes are in another PID namespace
+  unreadable its record is damaged: sweep moves it away
 
 WORKER is the worker's process id, PROCESSES are those that the login started.`,
 		Args: cobra.NoArgs,

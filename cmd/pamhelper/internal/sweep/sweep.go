@@ -50,6 +50,9 @@ func (s *sweeper) one(ctx context.Context, f record.Found) {
 	case record.Elsewhere:
 		s.say(f, "left alone: its processes are in another PID namespace; run sweep there")
 		return
+	case record.Unreadable:
+		s.setAside(f)
+		return
 	}
 	err := s.close(ctx, f.ID)
 	var code ipc.Code
@@ -63,6 +66,20 @@ func (s *sweeper) one(ctx context.Context, f record.Found) {
 		s.failed = true
 		s.say(f, "not closed: "+err.Error()+s.giveUp(f.ID))
 	}
+}
+
+// setAside moves what is no record out of the way.
+func (s *sweeper) setAside(f record.Found) {
+	err := record.SetAside(f.ID)
+	if errors.Is(err, record.ErrHeld) || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	s.failed = true
+	where := fmt.Sprintf("it is in %s/failed/%s now", record.Dir, f.ID)
+	if err != nil {
+		where = "it cannot be moved away: " + err.Error()
+	}
+	fmt.Fprintf(s.out, "%s cannot be read, what it was to close is not known; %s: %v\n", f.ID, where, f.Broken)
 }
 
 func (s *sweeper) say(f record.Found, what string) {
@@ -79,24 +96,32 @@ func (s *sweeper) close(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
 	stream.SetDeadline(time.Now().Add(timeout))
-	conn := ipc.NewConn(stream)
+	closed, err := outcome(ipc.NewConn(stream))
+	stream.Close() // when it has ended, who holds the record is somebody else
+	if closed {
+		return err
+	}
+	return closedMeanwhile(id, err)
+}
+
+// outcome is what the process that closes a login says.
+func outcome(conn *ipc.Conn) (closed bool, err error) {
 	for {
 		event, _, err := conn.ReadEvent()
 		if err != nil {
-			return closedMeanwhile(id, fmt.Errorf("the process that was to close it died: %w", err))
+			return false, fmt.Errorf("the process that was to close it died: %w", err)
 		}
 		switch body := event.GetBody().(type) {
 		case *pb.Event_Result:
 			if code := ipc.Code(body.Result.GetCode()); code != ipc.Success {
-				return code
+				return true, code
 			}
-			return nil
+			return true, nil
 		case *pb.Event_Fault:
-			return closedMeanwhile(id, errors.New(body.Fault.GetText()))
+			return false, errors.New(body.Fault.GetText())
 		case *pb.Event_Crash:
-			return &ipc.CrashError{
+			return false, &ipc.CrashError{
 				Module: body.Crash.GetModule(), Signal: syscall.Signal(body.Crash.GetSignal()),
 				File: body.Crash.GetFile(), Line: int(body.Crash.GetLine()),
 			}
