@@ -34,7 +34,11 @@ func (w *worker) close(id string) error {
 }
 
 func (w *worker) closeRecorded(id string) error {
-	held, err := record.Take(id)
+	var held *record.Held
+	err := aboveFloor(func() (err error) {
+		held, err = record.Take(id)
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("somebody else has closed it")
 	}

@@ -25,11 +25,13 @@ func (w *worker) beginRecord() error {
 		Tty: w.config.Tty, Rhost: w.config.Rhost, Ruser: []byte(w.config.Ruser), Credentials: true,
 	}
 	r.Environment = variablesOf(w.tx.Environment())
-	held, err := record.Create(r)
+	err := aboveFloor(func() (err error) {
+		w.record, err = record.Create(r)
+		return err
+	})
 	if err != nil {
 		return &fault{kind: pb.Fault_INTERNAL, text: err.Error()}
 	}
-	w.record = held
 	return nil
 }
 

@@ -80,3 +80,24 @@ func descriptorOf(conn *net.UnixConn) int {
 	}
 	return number
 }
+
+// aboveFloor calls open while the numbers that modules have are taken: a module
+// that closes descriptors which it believes to be its own does not close those
+// that are opened here. Numbers that modules use stay as they are.
+func aboveFloor(open func() error) error {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	for {
+		number, err := unix.FcntlInt(uintptr(descriptor(null)), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(number)
+		if number >= C.PAMHELPER_FD_FLOOR {
+			return open()
+		}
+	}
+}

@@ -233,6 +233,15 @@ static int do_descriptors(pam_handle_t *h, const struct args *a)
 	return PAM_SUCCESS;
 }
 
+/* As a program does that is about to become a daemon. */
+static int do_closeall(pam_handle_t *h, const struct args *a)
+{
+	(void)h, (void)a;
+	for (int fd = 3; fd <= 20; fd++)
+		close(fd);
+	return PAM_SUCCESS;
+}
+
 /* The conversation. */
 
 static int do_bytes(pam_handle_t *h, const struct args *a)
@@ -525,6 +534,7 @@ static const struct {
 	{ "pause", do_pause },
 	{ "print", do_print },
 	{ "descriptors", do_descriptors },
+	{ "closeall", do_closeall },
 	{ "bytes", do_bytes },
 	{ "escapes", do_escapes },
 	{ "null", do_null },
