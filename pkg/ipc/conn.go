@@ -104,7 +104,7 @@ func (c *Conn) write(files []*os.File, messages []proto.Message) error {
 		buf = grown
 	}
 	rest, err := c.writeRights(buf, files)
-	if err == nil {
+	if err == nil && len(rest) > 0 { // an empty write would fail where the peer has just left
 		_, err = c.stream.Write(rest)
 	}
 	if err != nil {
