@@ -17,7 +17,11 @@ import (
 // duplicate of the master side until the slave has been given back to root: as
 // long as that is open the number names no other terminal.
 type terminal struct {
-	master  *os.File
+	master *os.File
+	// node is the slave's inode (open(2), O_PATH), which keeps nothing open: to
+	// give it back whatever the agent does to the master side, and with no
+	// descriptor free.
+	node    *os.File
 	name    string // "/dev/pts/3"
 	changed int64  // the slave's inode: changed last, in nanoseconds since 1970
 }
@@ -33,7 +37,7 @@ func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, e
 	t = &terminal{master: os.NewFile(uintptr(fd), "/dev/ptmx")}
 	defer func() {
 		if err != nil {
-			t.master.Close()
+			t.close()
 		}
 	}()
 	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -53,6 +57,10 @@ func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, e
 	}
 	slave, err = t.slave()
 	if err != nil {
+		return nil, nil, err
+	}
+	if t.node, err = os.OpenFile(selfPath(slave), unix.O_PATH|unix.O_CLOEXEC, 0); err != nil {
+		slave.Close()
 		return nil, nil, err
 	}
 	if err := t.own(slave, a); err != nil {
@@ -98,17 +106,27 @@ func (t *terminal) own(slave *os.File, a passwd) error {
 
 // giveBack makes the terminal root's and lets it go.
 func (t *terminal) giveBack() error {
-	defer t.master.Close()
+	defer t.close()
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	slave, err := t.slave()
-	if err != nil {
-		return err
-	}
-	defer slave.Close()
-	return errors.Join(slave.Chown(0, -1), slave.Chmod(0o600))
+	return toRoot(t.node)
 }
+
+func (t *terminal) close() {
+	t.master.Close()
+	if t.node != nil {
+		t.node.Close()
+	}
+}
+
+// toRoot makes a terminal root's again.
+func toRoot(node *os.File) error {
+	return errors.Join(os.Chown(selfPath(node), 0, -1), os.Chmod(selfPath(node), 0o600))
+}
+
+// selfPath is a name for an open file, whatever its path means by now.
+func selfPath(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", descriptor(file)) }
 
 // giveBackNamed does the same for a terminal whose worker is dead: only where it
 // is still the one that was recorded.
@@ -128,8 +146,7 @@ func giveBackNamed(name string, changed int64, uid uint32) error {
 	if same, err := isRecorded(stat, changed, uid); !same || err != nil {
 		return err // another login's by now
 	}
-	path := fmt.Sprintf("/proc/self/fd/%d", descriptor(file))
-	return errors.Join(os.Chown(path, 0, -1), os.Chmod(path, 0o600))
+	return toRoot(file)
 }
 
 // isRecorded tells a terminal from a later one of the same name: its inode was
