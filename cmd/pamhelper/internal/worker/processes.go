@@ -24,7 +24,8 @@ const maxProcesses = 256
 type process struct {
 	number   uint32
 	pid      int
-	start    uint64 // as proc.Process has it
+	pidfd    *os.File // until its end has been awaited
+	start    uint64   // as proc.Process has it
 	terminal *terminal
 	recorded bool // in utmp
 	exited   bool // and the agent has been told
@@ -44,17 +45,27 @@ type processes struct {
 func newProcesses() *processes { return &processes{exits: make(chan *process, maxProcesses)} }
 
 // watch waits for the end of a process on a goroutine of its own.
-func (w *worker) watch(p *process) error {
-	fd, err := unix.PidfdOpen(p.pid, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return &fault{kind: pb.Fault_INTERNAL, text: fmt.Sprintf("watch process %d: %v", p.pid, err)}
-	}
-	pidfd := os.NewFile(uintptr(fd), "process")
+func (w *worker) watch(p *process) {
 	w.processes.watched.Go(func() {
-		defer pidfd.Close()
-		awaitExit(pidfd)
+		defer p.pidfd.Close()
+		awaitExit(p.pidfd)
 		w.processes.exits <- p
 	})
+}
+
+// identify notes what a child is known by, before it can have been waited for: by
+// the time it is watched no descriptor may be free, and there is no way back.
+func (p *process) identify(pid int) error {
+	now, err := proc.Read(pid)
+	if err != nil {
+		return err
+	}
+	p.pid, p.start = pid, now.Start
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("watch process %d: %w", pid, err)
+	}
+	p.pidfd = os.NewFile(uintptr(fd), "process")
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -39,7 +38,8 @@ func (w *worker) startProcess(req *call) (outcome, error) {
 	}
 	started.Descriptors = uint32(len(files))
 	w.send(&pb.Event{Body: &pb.Event_Started{Started: started}}, files...)
-	return succeeded, w.watch(p)
+	w.watch(p)
+	return succeeded, nil
 }
 
 func notStarted(err error) *pb.NotStarted {
@@ -74,6 +74,7 @@ func (w *worker) launch(req *call) (p *process, omitted uint32, err error) {
 	}
 	environment, omitted := w.environment(start, a, p.tty())
 	if err := w.run(p, a, string(start.GetCommand()), environment, files); err != nil {
+		p.pidfd.Close() // also where there is none
 		w.giveBack(p)
 		return nil, 0, err
 	}
@@ -100,13 +101,10 @@ func (w *worker) run(p *process, a passwd, command string, environment []string,
 	if err != nil {
 		return err
 	}
-	p.pid = child.pid
-	now, err := proc.Read(child.pid)
-	if err != nil {
+	if err := p.identify(child.pid); err != nil {
 		child.abandon()
 		return err
 	}
-	p.start = now.Start
 	w.processes.add(p)
 	if err := w.writeDown(); err != nil {
 		w.processes.forget(p)
