@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -208,5 +210,24 @@ i=0; while [ $i -lt 10 ]; do sh $HOME/bomb & i=$((i+1)); done; echo ready; wait;
 				}
 			}
 		})
+	}
+}
+
+func TestATerminalThatTheAgentLockedIsTakenBack(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	client, _ := g.open()
+	p, _ := start(t, client, "echo ready; read -r line")
+	if err := unix.IoctlSetPointerInt(int(p.Master.Fd()), unix.TIOCSPTLCK, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Master.WriteString("\n"); err != nil {
+		t.Fatal(err)
+	}
+	if exit, err := p.Wait(t.Context()); err != nil || exit.Status != 0 {
+		t.Errorf("ended with %+v, %v; want status 0", exit, err)
+	}
+	if owned := terminalsOf(t, g.uid); len(owned) > 0 {
+		t.Errorf("terminals of the user: %q, want none", owned)
 	}
 }
