@@ -14,16 +14,25 @@ import (
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
-// agentVariable makes this test binary an agent: "HELPER USER LOG".
+// agentVariable makes this test binary an agent: "HELPER USER LOG", or for that of
+// many logins "HELPER USER many".
 const agentVariable = "REALPAM_AGENT"
 
 func init() {
-	if what := strings.Fields(os.Getenv(agentVariable)); len(what) == 3 {
-		if err := beAgent(what[0], what[1], what[2]); err != nil {
-			fmt.Println("error:", err)
-		}
-		os.Exit(1)
+	what := strings.Fields(os.Getenv(agentVariable))
+	if len(what) != 3 {
+		return
 	}
+	var err error
+	if what[2] == "many" {
+		err = beManyAgents(what[0], what[1])
+	} else {
+		err = beAgent(what[0], what[1], what[2])
+	}
+	if err != nil {
+		fmt.Println("error:", err)
+	}
+	os.Exit(1)
 }
 
 // teller says on standard output how far the agent has come.
@@ -73,25 +82,40 @@ func (g *ground) agent() *agentProcess {
 	g.t.Helper()
 	// The path that the binary was started from is not there on this machine.
 	a := &agentProcess{t: g.t, cmd: exec.Command("/proc/self/exe"), log: g.t.TempDir() + "/log"}
-	a.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", agentVariable, g.helper, g.user, a.log))
+	a.start(g.helper, g.user, a.log)
+	return a
+}
+
+func (a *agentProcess) start(what ...string) {
+	a.t.Helper()
+	a.cmd.Env = append(os.Environ(), agentVariable+"="+strings.Join(what, " "))
+	a.cmd.Stderr = os.Stderr
 	out, err := a.cmd.StdoutPipe()
 	if err != nil {
-		g.t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	a.out = bufio.NewReader(out)
 	if err := a.cmd.Start(); err != nil {
-		g.t.Fatal(err)
+		a.t.Fatal(err)
 	}
-	g.t.Cleanup(a.killed)
-	return a
+	a.t.Cleanup(a.killed)
 }
 
 // says waits for a word of the agent.
 func (a *agentProcess) says(word string) {
 	a.t.Helper()
-	if line, err := a.out.ReadString('\n'); !strings.HasPrefix(line, word) {
+	a.told(word)
+}
+
+// told returns what the agent says behind a word.
+func (a *agentProcess) told(word string) string {
+	a.t.Helper()
+	line, err := a.out.ReadString('\n')
+	after, ok := strings.CutPrefix(line, word)
+	if !ok {
 		a.t.Fatalf("the agent says %q (%v), want %q", line, err, word)
 	}
+	return after
 }
 
 func (a *agentProcess) killed() {

@@ -231,3 +231,74 @@ func TestATerminalThatTheAgentLockedIsTakenBack(t *testing.T) {
 		t.Errorf("terminals of the user: %q, want none", owned)
 	}
 }
+
+func TestASessionThatIsRefusedLeavesNoCredentials(t *testing.T) {
+	for name, line := range map[string]string{
+		"by a code":   "session required pam_deny.so",
+		"by a script": "session required pam_exec.so quiet /bin/false",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGround(t, line)
+			g.refused = 1
+			client, _ := dialHelper(t, &person{}, g.helper)
+			results, err := client.Login(t.Context(), loginOf(g.user), ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession)
+			var code ipc.Code
+			if !errors.As(err, &code) || results[len(results)-1].Step != ipc.OpenSession {
+				t.Errorf("got %q, %v; want a session that is refused", show(results), err)
+			}
+			if p, err := client.Start(t.Context(), ipc.Command{Line: "true"}); !errors.Is(err, ipc.ErrSkipped) {
+				t.Errorf("a process without a session: got %v, %v; want %v", p, err, ipc.ErrSkipped)
+			}
+			if _, err := client.Do(t.Context(), ipc.End); err != nil {
+				t.Error(err)
+			}
+			waitCalls(t, g.user, "authenticate(0x1) setcred(0x2) open_session(0) setcred(0x4)")
+		})
+	}
+}
+
+func TestASessionThatIsRefusedAndAnAgentThatLeaves(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, "session required pam_deny.so")
+	g.refused = 1
+	client, _ := dialHelper(t, &person{}, g.helper)
+	client.Login(t.Context(), loginOf(g.user), ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession)
+	client.Close()
+	waitCalls(t, g.user, "authenticate(0x1) setcred(0x2) open_session(0) setcred(0x4)")
+}
+
+const closingFails = "session required pam_debug.so close_session=session_err"
+
+func TestAFailingCloseDeletesTheCredentialsAllTheSame(t *testing.T) {
+	for _, asked := range []bool{true, false} {
+		t.Run(fmt.Sprintf("asked for %v", asked), func(t *testing.T) {
+			t.Parallel()
+			g := newGround(t, closingFails)
+			client, _ := g.open()
+			p, _ := start(t, client, "echo ready; sleep 1000")
+			if asked {
+				if results, err := client.Do(t.Context(), ipc.CloseSession); !errors.Is(err, ipc.SessionErr) {
+					t.Errorf("got %q, %v; want %v", show(results), err, ipc.SessionErr)
+				}
+				if results, err := client.Do(t.Context(), ipc.End); err != nil {
+					t.Errorf("got %q, %v; want an end in order", show(results), err)
+				}
+			} else if results, err := client.Do(t.Context(), ipc.End); !errors.Is(err, ipc.SessionErr) {
+				t.Errorf("got %q, %v; want %v", show(results), err, ipc.SessionErr)
+			}
+			if alive(p.PID) {
+				t.Error("the shell outlives the session")
+			}
+			waitCalls(t, g.user, whole)
+		})
+	}
+}
+
+func TestSweepReportsWhatTheServiceSaidToTheClose(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, closingFails)
+	g.died()
+	g.swept(0, "closed, and the service said PAM_SESSION_ERR")
+	waitCalls(t, g.user, whole)
+}

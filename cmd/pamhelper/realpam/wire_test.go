@@ -70,10 +70,14 @@ func (w *wire) event() (*pb.Event, []*os.File) {
 	return event, files
 }
 
-// violates wants the login to end with a fault that says so.
+// violates wants the login to end with a fault that says so, when the processes
+// have ended.
 func (w *wire) violates(says string) {
 	w.t.Helper()
 	event, _ := w.event()
+	for event.GetExited() != nil {
+		event, _ = w.event()
+	}
 	if f := event.GetFault(); f.GetKind() != pb.Fault_VIOLATION || !strings.Contains(f.GetText(), says) {
 		w.t.Errorf("got %v, want a violation with %q", event, says)
 	}
