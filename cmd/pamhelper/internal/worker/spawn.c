@@ -186,9 +186,18 @@ int pamhelper_signal(int change, uid_t uid, gid_t gid, pid_t group, int signal)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return error;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
+	/* It has the user's rights, and the user has rights over it: one that was
+	 * stopped is not waited for. */
+	for (;;) {
+		pid_t changed = waitpid(pid, &status, WUNTRACED);
+
+		if (changed < 0 && errno != EINTR)
 			return errno;
+		if (changed == pid && !WIFSTOPPED(status))
+			break;
+		if (changed == pid)
+			kill(pid, SIGKILL);
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
