@@ -15,23 +15,33 @@ type Leader struct {
 	Start uint64 // as Process.Start
 }
 
-// ErrUnsettled: while the processes were looked at some ended that may have
-// started others, so that members may have been missed.
-var ErrUnsettled = errors.New("processes end and start faster than they can be looked at")
+// How often nothing has to be seen of a session where other processes ended
+// meanwhile: any of them could have been a member that started another one. On a
+// busy machine processes end all the time.
+const (
+	looksOfMembers = 3
+	looksOfEnd     = 8
+)
 
 // Members returns the living processes of the leaders' kernel sessions, whatever
-// process group they are in. With ErrUnsettled those that were seen are returned.
+// process group they are in. One can be listed more than once.
 func Members(leaders []Leader) (members []Process, err error) {
-	err = each(leaders, func(p Process) { members = append(members, p) })
-	return members, err
+	for range looksOfMembers {
+		settled, err := each(leaders, func(p Process) { members = append(members, p) })
+		if settled || err != nil {
+			return members, err
+		}
+	}
+	return members, nil
 }
 
-// each calls found with every living member, at once when it has been read.
+// each calls found with every living member, at once when it has been read, and
+// reports whether none can have been missed.
 //
 // The number of a session is in use as long as it has members. It could be
 // another session by now only where leader and members were all gone: then its
 // leader's start time differs, or its members are older than the leader was.
-func each(leaders []Leader, found func(Process)) error {
+func each(leaders []Leader, found func(Process)) (settled bool, err error) {
 	start := map[int]uint64{}
 	for _, leader := range leaders {
 		now, err := Read(leader.PID)
@@ -39,18 +49,14 @@ func each(leaders []Leader, found func(Process)) error {
 		case errors.Is(err, fs.ErrNotExist), err == nil && now.Start == leader.Start:
 			start[leader.PID] = leader.Start
 		case err != nil:
-			return err
+			return false, err
 		}
 	}
-	settled, err := walk(func(p Process) {
+	return walk(func(p Process) {
 		if since, ok := start[p.Session]; ok && !p.Zombie && p.Start >= since {
 			found(p)
 		}
 	})
-	if err == nil && !settled {
-		return ErrUnsettled
-	}
-	return err
 }
 
 // Grace is how long processes may take to end: behind SIGHUP, behind SIGTERM,
@@ -66,7 +72,7 @@ func (g Grace) Total() time.Duration { return g.Hangup + g.Terminate + g.Kill }
 // is no member. The error counts those that are still there, or says why that is
 // not known.
 func End(leaders []Leader, grace Grace, ended func()) (err error) {
-	left := 0
+	left, unseen := 0, 0
 	for _, stage := range []stage{
 		{signal: unix.SIGHUP, patience: grace.Hangup},
 		{signal: unix.SIGTERM, patience: grace.Terminate},
@@ -76,21 +82,28 @@ func End(leaders []Leader, grace Grace, ended func()) (err error) {
 		deadline := time.Now().Add(stage.patience)
 		for {
 			left = 0
-			err = each(leaders, func(p Process) { left++; stage.tell(p) })
+			settled, failed := each(leaders, func(p Process) { left++; stage.tell(p) })
 			ended()
-			if left == 0 && err == nil {
+			if unseen++; left > 0 || failed != nil {
+				unseen = 0
+			}
+			if unseen > 0 && settled || unseen == looksOfEnd {
 				return nil
 			}
+			err = failed
 			stage.wait(deadline)
 			if !time.Now().Before(deadline) {
 				break
 			}
 		}
 	}
-	if left == 0 {
+	switch {
+	case left > 0:
+		return fmt.Errorf("%d processes of the login do not end", left)
+	case err != nil:
 		return err
 	}
-	return fmt.Errorf("%d processes of the login do not end", left)
+	return errors.New("processes of the login may be left: they end and start faster than they can be looked at")
 }
 
 // stage is a signal, and whom it was sent to.

@@ -79,35 +79,46 @@ func ControlsAny(terminal uint64) (controls bool, err error) {
 	return controls, err
 }
 
+// namesAtOnce is how many bytes of names are read from /proc at once: few, so that
+// a process that lives for a moment is read when it has just been named.
+const namesAtOnce = 512
+
 // walk calls seen with every process there is. It has settled where none of them
-// ended before it could be read.
+// ended before it could be read: one that did may have started another, which is
+// missed.
 func walk(seen func(Process)) (settled bool, err error) {
-	dir, err := os.Open("/proc")
+	dir, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false, err
+		return false, &fs.PathError{Op: "open", Path: "/proc", Err: err}
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return false, err
-	}
+	defer unix.Close(dir)
 	settled = true
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
+	var buf [namesAtOnce]byte
+	for {
+		n, err := unix.ReadDirent(dir, buf[:])
+		if err == unix.EINTR {
 			continue
 		}
-		p, err := Read(pid)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			settled = false
-		case err != nil:
-			return false, err
-		default:
-			seen(p)
+		if n <= 0 || err != nil {
+			return settled, err
+		}
+		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
+		for _, name := range names {
+			pid, err := strconv.Atoi(name)
+			if err != nil {
+				continue
+			}
+			p, err := Read(pid)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				settled = false
+			case err != nil:
+				return false, err
+			default:
+				seen(p)
+			}
 		}
 	}
-	return settled, nil
 }
 
 // Descendants returns the living processes below pid, parents first.

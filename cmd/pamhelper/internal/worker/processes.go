@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -106,13 +105,8 @@ func (w *worker) reap() {
 		return
 	}
 	members, err := proc.Members(leaders(exited))
-	for tries := 1; errors.Is(err, proc.ErrUnsettled) && tries < 3; tries++ {
-		members, err = proc.Members(leaders(exited))
-	}
 	if err != nil {
-		if !errors.Is(err, proc.ErrUnsettled) {
-			w.log.Printf("%s: %v", w.name(), err)
-		}
+		w.log.Printf("%s: %v", w.name(), err)
 		return // they are waited for behind the next one, or with the login
 	}
 	for _, p := range exited {
