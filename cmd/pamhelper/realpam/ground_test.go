@@ -95,6 +95,7 @@ func (g *ground) open() (*ipc.Client, *workerLog) {
 // check is what holds after every login, however it ended.
 func (g *ground) check() {
 	g.t.Helper()
+	defer reapOrphans(g.uid)
 	if left := without(processesOf(g.uid), g.survivors); len(left) > 0 {
 		g.t.Errorf("processes of %s that are left: %q, want none", g.user, describe(left))
 		kill(left)
@@ -136,6 +137,22 @@ func processesOf(uid int) (pids []int) {
 		}
 	}
 	return pids
+}
+
+// reapOrphans waits for the user's processes whose parents have gone, as process
+// 1 has to: by the thousand they make /proc slow to read.
+func reapOrphans(uid int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		status, _ := os.ReadFile("/proc/" + entry.Name() + "/status")
+		if strings.Contains(string(status), "\nState:\tZ") && strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", uid)) {
+			syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // fails for those of another parent
+		}
+	}
 }
 
 func describe(pids []int) (shown []string) {

@@ -282,3 +282,19 @@ func TestAModuleThatHangsInCloseIsNamedAndSweepClosesLater(t *testing.T) {
 	g.swept(0, "closed")
 	waitCalls(t, g.user, "authenticate(0x1) setcred(0x2) open_session(0) close_session(0) close_session(0) setcred(0x4)")
 }
+
+func TestWorkerToldToStopEndsTheShell(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	client, log := g.open()
+	p, _ := start(t, client, `trap "" HUP; echo ready; while :; do sleep 1000; done`)
+	worker := pidOf(t, log)
+	if err := syscall.Kill(worker, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if exit, err := p.Wait(t.Context()); err != nil || exit.Signal != syscall.SIGTERM {
+		t.Errorf("the shell: got %+v, %v; want SIGTERM behind a SIGHUP that it ignores", exit, err)
+	}
+	gone(t, worker)
+	waitCalls(t, g.user, whole)
+}

@@ -1,6 +1,7 @@
 package realpam_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strconv"
@@ -184,13 +185,34 @@ func TestHundredsOfProcessesOneAfterTheOther(t *testing.T) {
 	}
 	// The watching goroutine of the last one may just be closing its own.
 	eventually(t, func() bool { return openFiles(t, worker) <= before }, "the worker's descriptors: %d as after 20 processes", before)
-	if zombies := children(t, worker); len(zombies) > 0 {
-		t.Errorf("children of the worker: %q, want none", zombies)
-	}
+	eventually(t, func() bool { return children(t, worker) == "" }, "a worker without children")
 }
 
 // children are the processes that a process has to wait for.
 func children(t *testing.T, pid int) string {
 	t.Helper()
 	return readFile(t, "/proc/"+strconv.Itoa(pid)+"/task/"+strconv.Itoa(pid)+"/children")
+}
+
+// What sends a signal for the worker has the user's rights, and so the user has
+// rights over it.
+func TestAUserWhoStopsWhatSendsASignalDoesNotStopTheWorker(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	client, _ := g.open()
+	p, err := client.Start(t.Context(), ipc.Command{Line: "trap : USR1; while :; do sleep 1000; done"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, client, "echo ready; while :; do kill -STOP -1; done")
+	for range 1000 {
+		if err := p.Signal(syscall.SIGUSR1); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := client.Do(ctx, ipc.CloseSession, ipc.End); err != nil {
+		t.Errorf("got %v, want the session to be closed", err)
+	}
 }

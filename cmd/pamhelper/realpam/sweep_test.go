@@ -444,3 +444,25 @@ func TestAModuleThatClosesDescriptorsDoesNotLetTheRecordGo(t *testing.T) {
 		})
 	}
 }
+
+func TestSweepOfAUserWhoIsGone(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	p := g.died()
+	g.rewrite("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+	g.swept(0, "closed")
+	if alive(p.PID) {
+		t.Error("the shell is still there")
+	}
+	waitCalls(t, g.user, whole)
+}
+
+func TestOnlyRootSweepsAndSeesSessions(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"sweep", "sessions"} {
+		r := run(t, "", "setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", pamhelper, command)
+		if r.status != 2 || r.stdout != "" || !strings.Contains(r.stderr, "run it as root") {
+			t.Errorf("%s: got %+v; want status 2 and that it is for root", command, r)
+		}
+	}
+}
