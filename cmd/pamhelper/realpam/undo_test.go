@@ -193,6 +193,7 @@ trap "" HUP TERM
 i=0; while [ $i -lt 4 ]; do sh $HOME/bomb & i=$((i+1)); done; echo ready; wait; sleep 1000`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // with each other only
 			g := newGround(t)
 			client, log := g.open()
 			p, err := client.Start(t.Context(), ipc.Command{Line: line, Terminal: &ipc.Terminal{}})
