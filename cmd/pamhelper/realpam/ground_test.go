@@ -101,9 +101,9 @@ func (g *ground) check() {
 		kill(left)
 	}
 	kill(g.survivors)
-	if left := terminalsOf(g.t, g.uid); len(left) > 0 {
-		g.t.Errorf("terminals that %s owns: %q, want none", g.user, left)
-	}
+	// One whose master side was just closed is still there while another test's
+	// child has not become its program.
+	eventually(g.t, func() bool { return len(terminalsOf(g.t, g.uid)) == 0 }, "no terminals that %s owns", g.user)
 	if g.unclosable {
 		return
 	}
@@ -167,6 +167,13 @@ func kill(pids []int) {
 	for _, pid := range pids {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
+}
+
+// endAll ends what a test has seen to be left.
+func (g *ground) endAll() {
+	g.t.Helper()
+	kill(processesOf(g.uid))
+	eventually(g.t, func() bool { return len(processesOf(g.uid)) == 0 }, "the end of the processes of %s", g.user)
 }
 
 func without(list, those []int) []int {

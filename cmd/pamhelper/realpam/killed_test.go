@@ -106,9 +106,7 @@ func TestAgentKilledWithAShellRunning(t *testing.T) {
 	a := g.agent()
 	a.says("running")
 	worker := a.worker()
-	if n := len(processesOf(g.uid)); n < 2 {
-		t.Errorf("%d processes of the user, want a shell and its child", n)
-	}
+	eventually(t, func() bool { return len(processesOf(g.uid)) > 1 }, "a shell and its child")
 	a.killed()
 	gone(t, worker)
 	waitCalls(t, g.user, whole)

@@ -71,7 +71,9 @@ func again(programs string) (status int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	cmd := exec.Command(self, append(insideArgs(os.Args[1:]), "-test.count=1")...)
+	// Most tests wait for something most of the time.
+	args := append([]string{"-test.parallel=8"}, insideArgs(os.Args[1:])...)
+	cmd := exec.Command(self, append(args, "-test.count=1")...)
 	cmd.Env = append(os.Environ(), insideVariable+"="+programs)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -216,8 +216,7 @@ func TestARecordOfAnotherBootIsRemovedAndNothingElseDone(t *testing.T) {
 		t.Error("a process was ended whose number is another one's in this boot")
 	}
 	g.unclosable = true
-	kill(processesOf(g.uid))
-	gone(t, p.PID)
+	g.endAll()
 	p.Master.Close()
 }
 
@@ -250,8 +249,7 @@ func TestAProcessWithARecordedNumberAndAnotherStartStays(t *testing.T) {
 	if !alive(p.PID) {
 		t.Error("a process was ended that is not the recorded one")
 	}
-	kill(processesOf(g.uid))
-	gone(t, p.PID)
+	g.endAll()
 }
 
 // damage is what can be in the place of a record that no worker left so.
@@ -275,7 +273,7 @@ func TestADamagedRecordIsSetAsideAndTheOthersAreClosed(t *testing.T) {
 			g := newGround(t)
 			g.died()
 			broken := names(t, g.records)[0]
-			kill(processesOf(g.uid))
+			g.endAll()
 			if err := spoil(filepath.Join(g.records, broken)); err != nil {
 				t.Fatal(err)
 			}
