@@ -119,10 +119,10 @@ func TestAModuleThatCrashesInCloseIsGivenUpAfterThreeTries(t *testing.T) {
 		t.Error("the shell outlives the crash")
 	}
 	g.expectStates("dead")
-	g.swept(1, "not closed: the helper died: pam_hostile.so crashed (segmentation fault) (try 1 of 3)")
+	g.swept(1, "not closed: the helper died: pam_hostile.so (/etc/pam.d/sshd:5) crashed (segmentation fault) (try 1 of 3)")
 	g.expectStates("dead")
-	g.swept(1, "not closed: the helper died: pam_hostile.so crashed (segmentation fault) (try 2 of 3)")
-	g.swept(1, "not closed: the helper died: pam_hostile.so crashed (segmentation fault); given up after 3 tries, its record is in /run/pamhelper/failed/")
+	g.swept(1, "not closed: the helper died: pam_hostile.so (/etc/pam.d/sshd:5) crashed (segmentation fault) (try 2 of 3)")
+	g.swept(1, "not closed: the helper died: pam_hostile.so (/etc/pam.d/sshd:5) crashed (segmentation fault); given up after 3 tries, its record is in /run/pamhelper/failed/")
 	g.expectStates("failed")
 	g.swept(0)
 	if n := strings.Count(calls(g.user), "close_session"); n != 4 {
@@ -138,7 +138,7 @@ func TestSweepGivesUpOnAModuleThatHangsInClose(t *testing.T) {
 	g := newGround(t, h.line)
 	g.died()
 	began := time.Now()
-	g.swept(1, "not closed: module pam_exec.so does not return; the helper has ended without it (try 1 of 3)")
+	g.swept(1, "not closed: module pam_exec.so (/etc/pam.d/sshd:5) does not return; the helper has ended without it (try 1 of 3)")
 	if took := time.Since(began); took < 15*time.Second || took > 25*time.Second {
 		t.Errorf("given up after %s, want about the 15 s of the close deadline", took)
 	}
