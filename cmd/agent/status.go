@@ -74,9 +74,17 @@ func ofLogin(err error) error {
 	case errors.Is(err, errNoTerminal), errors.As(err, &policy):
 		return &exitError{exitUsage, err}
 	case errors.As(err, &refused):
-		return &exitError{exitRefused, err}
+		return &exitError{exitRefused, withDecision(err, refused)}
 	}
 	return &exitError{exitHelper, err}
+}
+
+// withDecision adds which line decided, where the helper says it.
+func withDecision(err error, refused *ipc.PAMError) error {
+	if refused.Decision == nil {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, refused.Decision)
 }
 
 // ofClosing is a failure behind the process. What PAM refuses now is the
@@ -84,7 +92,7 @@ func ofLogin(err error) error {
 func ofClosing(err error) error {
 	var refused *ipc.PAMError
 	if errors.As(err, &refused) {
-		return &exitError{exitHelper, err}
+		return &exitError{exitHelper, withDecision(err, refused)}
 	}
 	return ofLogin(err)
 }

@@ -140,6 +140,15 @@ func TestAgentOnATerminalIsRefusedWithAWrongPassword(t *testing.T) {
 	waitCalls(t, "peggy", "authenticate(0x1)")
 }
 
+func TestAgentTellsWhichLineRefusedTheAccount(t *testing.T) {
+	t.Parallel()
+	p := onTerminal(t, agent, agentLogin(pamhelper, expiredUser)...)
+	p.answers(password)
+	p.ends(1)
+	p.shows("/etc/pam.d/common-account:")
+	p.shows("requisite pam_deny.so: PAM_AUTH_ERR -> die")
+}
+
 func TestAgentOnATerminalIsToldWhatThePolicyServes(t *testing.T) {
 	t.Parallel()
 	p := onTerminal(t, agent, agentLogin(pamhelper, "--service", "login", "alice")...)
