@@ -9,6 +9,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/loginrecord"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -121,7 +122,7 @@ func (w *worker) endRecorded(held *record.Held) {
 		if p.GetTerminal() == "" {
 			continue
 		}
-		if err := giveBackNamed(p.GetTerminal(), p.GetTerminalChangedNs(), held.GetUid()); err != nil {
+		if err := userprocess.GiveBackNamed(p.GetTerminal(), p.GetTerminalChangedNs(), held.GetUid()); err != nil {
 			w.log.Printf("%s: give back %s: %v", w.name(), p.GetTerminal(), err)
 		}
 	}

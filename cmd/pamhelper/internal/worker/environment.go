@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -18,7 +19,7 @@ const (
 // what the client asked for and the policy admits, the base of every login, what
 // PAM's modules set (MAIL is pam_mail's to set, as with Debian's sshd), the name of
 // the terminal. The second result counts what was not admitted.
-func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, uint32) {
+func (w *worker) environment(start *pb.Start, a userprocess.Passwd, tty string) ([]string, uint32) {
 	e := environment{}
 	omitted := uint32(0)
 	for _, v := range start.GetVariables() {
@@ -28,11 +29,11 @@ func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, u
 		}
 		e.set(string(v.GetName()), string(v.GetValue()))
 	}
-	e.set("USER", a.name)
-	e.set("LOGNAME", a.name)
-	e.set("HOME", a.home)
+	e.set("USER", a.Name)
+	e.set("LOGNAME", a.Name)
+	e.set("HOME", a.Home)
 	e.set("PATH", pathOf(a))
-	e.set("SHELL", a.shell)
+	e.set("SHELL", a.Shell)
 	if t := start.GetTerminal(); t.GetType() != "" {
 		e.set("TERM", t.GetType())
 	}
@@ -45,8 +46,8 @@ func (w *worker) environment(start *pb.Start, a passwd, tty string) ([]string, u
 	return e.list, omitted
 }
 
-func pathOf(a passwd) string {
-	if a.uid == 0 {
+func pathOf(a userprocess.Passwd) string {
+	if a.UID == 0 {
 		return rootPath
 	}
 	return userPath

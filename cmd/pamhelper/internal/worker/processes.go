@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -25,7 +26,7 @@ type process struct {
 	pid      int
 	pidfd    *os.File // until its end has been awaited
 	start    uint64   // as proc.Process has it
-	terminal *terminal
+	terminal *userprocess.Terminal
 	recorded bool // in utmp
 	exited   bool // and the agent has been told
 }
@@ -47,7 +48,7 @@ func newProcesses() *processes { return &processes{exits: make(chan *process, ma
 func (w *worker) watch(p *process) {
 	w.processes.watched.Go(func() {
 		defer p.pidfd.Close()
-		awaitExit(p.pidfd)
+		userprocess.AwaitExit(p.pidfd)
 		w.processes.exits <- p
 	})
 }
@@ -70,7 +71,7 @@ func (p *process) identify(pid int) error {
 
 // ended tells the agent how a process ended, and takes its terminal back.
 func (w *worker) ended(p *process) {
-	if exited := exitOf(p.pid); exited != nil && !p.exited {
+	if exited := userprocess.ExitOf(p.pid); exited != nil && !p.exited {
 		p.exited = true
 		exited.Process = p.number
 		w.giveBack(p)
@@ -84,8 +85,8 @@ func (w *worker) giveBack(p *process) {
 		return
 	}
 	w.recordLogout(p)
-	if err := p.terminal.giveBack(); err != nil {
-		w.log.Printf("%s: give back %s: %v", w.name(), p.terminal.name, err)
+	if err := p.terminal.GiveBack(); err != nil {
+		w.log.Printf("%s: give back %s: %v", w.name(), p.terminal.Name, err)
 	}
 	p.terminal, p.recorded = nil, false
 }
@@ -95,7 +96,7 @@ func (p *process) tty() string {
 	if p.terminal == nil {
 		return ""
 	}
-	return p.terminal.name
+	return p.terminal.Name
 }
 
 // reap waits for the processes that have ended and whose kernel session is empty.
@@ -112,7 +113,7 @@ func (w *worker) reap() {
 	for _, p := range exited {
 		if !slices.ContainsFunc(members, func(m proc.Process) bool { return m.Session == p.pid }) {
 			w.processes.remove(p)
-			waitFor(p.pid)
+			userprocess.WaitFor(p.pid)
 		}
 	}
 	w.note()
@@ -185,7 +186,7 @@ func (w *worker) signal(s *pb.Signal) error {
 			continue
 		}
 		// It has not been waited for: the lock keeps it so.
-		if err := signalGroup(w.passwd, p.pid, syscall.Signal(s.GetNumber())); err != nil && err != syscall.ESRCH {
+		if err := userprocess.SignalGroup(w.passwd, p.pid, syscall.Signal(s.GetNumber())); err != nil && err != syscall.ESRCH {
 			w.log.Printf("%s: signal %s to process %d: %v", w.name(), s.GetNumber(), p.pid, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/loginrecord"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -44,7 +45,7 @@ func (w *worker) writeDown() error {
 	for _, p := range w.processes.which(func(*process) bool { return true }) {
 		r := &pb.RecordedProcess{Pid: uint32(p.pid), StartTime: p.start, Terminal: p.tty(), LoginRecord: p.recorded}
 		if p.terminal != nil {
-			r.TerminalChangedNs = p.terminal.changed
+			r.TerminalChangedNs = p.terminal.Changed
 		}
 		w.record.Processes = append(w.record.Processes, r)
 	}
@@ -75,17 +76,17 @@ func (w *worker) removeRecord() {
 
 // recordLogin writes the login of a process with a terminal into the machine's
 // files.
-func (w *worker) recordLogin(p *process, a passwd) {
+func (w *worker) recordLogin(p *process, a userprocess.Passwd) {
 	if p.terminal == nil || !w.loginRecords {
 		return
 	}
 	p.recorded = true
-	w.logRecord("login", loginrecord.Login(w.entry(p.terminal.name, a.uid)))
+	w.logRecord("login", loginrecord.Login(w.entry(p.terminal.Name, a.UID)))
 }
 
 func (w *worker) recordLogout(p *process) {
 	if p.recorded {
-		w.logRecord("logout", loginrecord.Logout(w.entry(p.terminal.name, 0)))
+		w.logRecord("logout", loginrecord.Logout(w.entry(p.terminal.Name, 0)))
 	}
 }
 

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -33,8 +32,8 @@ func (w *worker) startProcess(req *call) (outcome, error) {
 	started.Outcome = &pb.Started_Process{Process: said}
 	var files []*os.File
 	if p.terminal != nil {
-		said.Terminal = p.terminal.name
-		files = []*os.File{p.terminal.master}
+		said.Terminal = p.terminal.Name
+		files = []*os.File{p.terminal.Master}
 	}
 	started.Descriptors = uint32(len(files))
 	w.send(&pb.Event{Body: &pb.Event_Started{Started: started}}, files...)
@@ -83,35 +82,38 @@ func (w *worker) launch(req *call) (p *process, omitted uint32, err error) {
 
 // descriptors returns what becomes 0, 1 and 2 of the process: a terminal made for
 // it, or what came with the request, which closes it.
-func (p *process) descriptors(req *call, a passwd) (files [3]*os.File, err error) {
+func (p *process) descriptors(req *call, a userprocess.Passwd) (files [3]*os.File, err error) {
 	window := req.GetStart().GetTerminal()
 	if window == nil {
 		files = [3]*os.File(req.files)
-		givePipes(files, a)
+		userprocess.GivePipes(files, a)
 		return files, nil
 	}
 	var slave *os.File
-	p.terminal, slave, err = openTerminal(a, window)
+	p.terminal, slave, err = userprocess.OpenTerminal(a, window)
 	return [3]*os.File{slave, slave, slave}, err
 }
 
 // run forks the process, writes it down, and lets it become the user's shell.
-func (w *worker) run(p *process, a passwd, command string, environment []string, files [3]*os.File) error {
-	child, err := spawn(a, command, environment, files, p.terminal != nil)
+func (w *worker) run(p *process, a userprocess.Passwd, command string, environment []string, files [3]*os.File) error {
+	child, err := userprocess.Spawn(userprocess.Config{
+		Passwd: a, Command: command, Environment: environment, Files: files, Terminal: p.terminal != nil,
+		Limits: libpam.UserLimits(), Actions: actionsAtStart(),
+	})
 	if err != nil {
 		return err
 	}
-	if err := p.identify(child.pid); err != nil {
-		child.abandon()
+	if err := p.identify(child.PID); err != nil {
+		child.Abandon()
 		return err
 	}
 	w.processes.add(p)
 	if err := w.writeDown(); err != nil {
 		w.processes.forget(p)
-		child.abandon()
+		child.Abandon()
 		return err
 	}
-	if err := child.release(); err != nil {
+	if err := child.Release(); err != nil {
 		w.processes.forget(p)
 		return errors.Join(err, w.writeDown())
 	}
@@ -137,20 +139,4 @@ func startable(start *pb.Start, files int) error {
 		return errors.New("a window of more than 65535 columns, rows or pixels")
 	}
 	return nil
-}
-
-// givePipes makes pipes the user's, as a process of the user could have made
-// them: opening /dev/stdout needs that. Only pipes without a name: of any other
-// file the agent must not choose the owner.
-func givePipes(files [3]*os.File, a passwd) {
-	if os.Geteuid() != 0 {
-		return
-	}
-	for _, file := range files {
-		// Asks no file system, which could be one of the agent's (FUSE).
-		name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", descriptor(file)))
-		if err == nil && strings.HasPrefix(name, "pipe:[") {
-			unix.Fchown(descriptor(file), int(a.uid), -1)
-		}
-	}
 }

@@ -35,7 +35,7 @@ func harden() error {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	libpam.ChildSignals(unsafe.Pointer(&C.pamhelper_start.actions[0]), unsafe.Pointer(&C.pamhelper_start.mask))
+	libpam.ChildSignals(actionsAtStart(), unsafe.Pointer(&C.pamhelper_start.mask))
 	return nil
 }
 
@@ -48,6 +48,9 @@ func limitsAtStart() (limits libpam.Limits) {
 	}
 	return limits
 }
+
+// actionsAtStart are the signals' dispositions then: 65 struct sigaction of C.
+func actionsAtStart() unsafe.Pointer { return unsafe.Pointer(&C.pamhelper_start.actions[0]) }
 
 // captureOutput puts a pipe in the place of standard output and error, where
 // modules and their children print, and returns its reading end.
@@ -91,7 +94,7 @@ func aboveFloor(open func() error) error {
 	}
 	defer null.Close()
 	for {
-		number, err := unix.FcntlInt(uintptr(descriptor(null)), unix.F_DUPFD_CLOEXEC, 3)
+		number, err := unix.FcntlInt(null.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func TestWhatIsOpenedAboveTheFloorLeavesTheModulesTheirNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	if number := descriptor(opened); number < floor {
+	if number := int(opened.Fd()); number < floor {
 		t.Errorf("opened as %d, want %d or above", number, floor)
 	}
 	if after := openBelow(); after != below {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -66,8 +67,8 @@ type worker struct {
 	conv  *conversation
 	queue chan *call
 
-	config       libpam.Config // as Begin bound it
-	passwd       passwd        // of the session; empty before the first process
+	config       libpam.Config      // as Begin bound it
+	passwd       userprocess.Passwd // of the session; empty before the first process
 	processes    *processes
 	recorded     bool         // keep a record in /run/pamhelper
 	record       *record.Held // nil: nothing to undo yet

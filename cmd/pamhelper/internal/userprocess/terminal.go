@@ -1,4 +1,4 @@
-package worker
+package userprocess
 
 import (
 	"errors"
@@ -13,28 +13,28 @@ import (
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// terminal is the terminal of one process of the user. The worker keeps its own
+// Terminal is the terminal of one process of the user. The worker keeps its own
 // duplicate of the master side until the slave has been given back to root: as
 // long as that is open the number names no other terminal.
-type terminal struct {
-	master *os.File
+type Terminal struct {
+	Master *os.File
 	// node is the slave's inode (open(2), O_PATH), which keeps nothing open: to
 	// give it back whatever the agent does to the master side, and with no
 	// descriptor free.
 	node    *os.File
-	name    string // "/dev/pts/3"
-	changed int64  // the slave's inode: changed last, in nanoseconds since 1970
+	Name    string // "/dev/pts/3"
+	Changed int64  // the slave's inode: changed last, in nanoseconds since 1970
 }
 
-// openTerminal makes a terminal that the user owns, and returns its slave side
+// OpenTerminal makes a terminal that the user owns, and returns its slave side
 // too, which is for the user's process only: with another copy open the agent
 // would never see the end.
-func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, err error) {
+func OpenTerminal(a Passwd, window *pb.Terminal) (t *Terminal, slave *os.File, err error) {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open a terminal: %w", err)
 	}
-	t = &terminal{master: os.NewFile(uintptr(fd), "/dev/ptmx")}
+	t = &Terminal{Master: os.NewFile(uintptr(fd), "/dev/ptmx")}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -44,16 +44,16 @@ func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("name of the terminal: %w", err)
 	}
-	t.name = fmt.Sprintf("/dev/pts/%d", number)
+	t.Name = fmt.Sprintf("/dev/pts/%d", number)
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		return nil, nil, fmt.Errorf("unlock %s: %w", t.name, err)
+		return nil, nil, fmt.Errorf("unlock %s: %w", t.Name, err)
 	}
 	size := &unix.Winsize{
 		Row: uint16(window.GetRows()), Col: uint16(window.GetColumns()),
 		Xpixel: uint16(window.GetWidthPx()), Ypixel: uint16(window.GetHeightPx()),
 	}
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size); err != nil {
-		return nil, nil, fmt.Errorf("size of %s: %w", t.name, err)
+		return nil, nil, fmt.Errorf("size of %s: %w", t.Name, err)
 	}
 	slave, err = t.slave()
 	if err != nil {
@@ -72,40 +72,40 @@ func openTerminal(a passwd, window *pb.Terminal) (t *terminal, slave *os.File, e
 
 // slave opens the slave side through the master, not by a name that may mean
 // another terminal in a mount namespace that a module made (ioctl_tty(2)).
-func (t *terminal) slave() (*os.File, error) {
-	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(descriptor(t.master)), unix.TIOCGPTPEER,
+func (t *Terminal) slave() (*os.File, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(descriptor(t.Master)), unix.TIOCGPTPEER,
 		unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {
-		return nil, fmt.Errorf("open %s: %w", t.name, errno)
+		return nil, fmt.Errorf("open %s: %w", t.Name, errno)
 	}
-	return os.NewFile(fd, t.name), nil
+	return os.NewFile(fd, t.Name), nil
 }
 
 // own makes the terminal the user's, with the group tty, whose programs may write
 // to it (write(1), wall(1)); nobody else may where there is no such group.
-func (t *terminal) own(slave *os.File, a passwd) error {
+func (t *Terminal) own(slave *os.File, a Passwd) error {
 	if os.Geteuid() != 0 {
 		return nil // it belongs to whom the worker runs as
 	}
-	group, mode := int(a.gid), os.FileMode(0o600)
+	group, mode := int(a.GID), os.FileMode(0o600)
 	if tty, err := user.LookupGroup("tty"); err == nil {
 		if gid, err := strconv.Atoi(tty.Gid); err == nil {
 			group, mode = gid, 0o620
 		}
 	}
-	if err := errors.Join(slave.Chown(int(a.uid), group), slave.Chmod(mode)); err != nil {
-		return fmt.Errorf("give %s to the user: %w", t.name, err)
+	if err := errors.Join(slave.Chown(int(a.UID), group), slave.Chmod(mode)); err != nil {
+		return fmt.Errorf("give %s to the user: %w", t.Name, err)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(descriptor(slave), &stat); err != nil {
 		return err
 	}
-	t.changed = stat.Ctim.Nano()
+	t.Changed = stat.Ctim.Nano()
 	return nil
 }
 
-// giveBack makes the terminal root's and lets it go.
-func (t *terminal) giveBack() error {
+// GiveBack makes the terminal root's and lets it go.
+func (t *Terminal) GiveBack() error {
 	defer t.close()
 	if os.Geteuid() != 0 {
 		return nil
@@ -113,8 +113,8 @@ func (t *terminal) giveBack() error {
 	return toRoot(t.node)
 }
 
-func (t *terminal) close() {
-	t.master.Close()
+func (t *Terminal) close() {
+	t.Master.Close()
 	if t.node != nil {
 		t.node.Close()
 	}
@@ -128,9 +128,9 @@ func toRoot(node *os.File) error {
 // selfPath is a name for an open file, whatever its path means by now.
 func selfPath(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", descriptor(file)) }
 
-// giveBackNamed does the same for a terminal whose worker is dead: only where it
+// GiveBackNamed does the same for a terminal whose worker is dead: only where it
 // is still the one that was recorded.
-func giveBackNamed(name string, changed int64, uid uint32) error {
+func GiveBackNamed(name string, changed int64, uid uint32) error {
 	file, err := os.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -161,13 +161,4 @@ func isRecorded(stat unix.Stat_t, changed int64, uid uint32) (bool, error) {
 	}
 	controls, err := proc.ControlsAny(uint64(stat.Rdev))
 	return !controls, err
-}
-
-// descriptor returns a file's number without changing its mode, as Fd does.
-func descriptor(file *os.File) int {
-	number := -1
-	if raw, err := file.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) { number = int(fd) })
-	}
-	return number
 }

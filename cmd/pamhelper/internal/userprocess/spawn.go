@@ -1,8 +1,10 @@
-package worker
+// Package userprocess starts a process of the user after PAM's modules have run:
+// who that is, its terminal, its start on the thread that ran them, and how it
+// ended. It decides nothing: not who may have one, nor which variables it gets.
+package userprocess
 
 /*
 #include <stdlib.h>
-#include "constructor.h"
 #include "spawn.h"
 */
 import "C"
@@ -18,44 +20,56 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// spawned is a child of the worker that waits for release before it becomes the
-// user's shell.
-type spawned struct {
-	pid        int
+// Config is what a process starts with.
+type Config struct {
+	Passwd      Passwd
+	Command     string   // behind the shell's -c; empty: the login shell
+	Environment []string // NAME=VALUE
+	// Files become its descriptors 0, 1 and 2. They stay the caller's.
+	Files    [3]*os.File
+	Terminal bool // they are a terminal: it becomes the controlling one
+	// Limits are those that PAM's modules left, by their numbers (RLIMIT_*).
+	Limits [16]syscall.Rlimit
+	// Actions are 65 struct sigaction of C, as the worker found them.
+	Actions unsafe.Pointer
+}
+
+// Child is a process that waits for Release before it becomes the user's shell.
+type Child struct {
+	PID        int
 	going      *os.File // a byte lets it go on, an end of file ends it
 	report     *os.File // what it could not do
 	executable string
 }
 
-// spawn forks a process for the user on the calling thread, which has to be the
-// one that ran PAM's modules. The files become its descriptors 0, 1 and 2 and
-// stay the caller's.
-func spawn(a passwd, command string, environment []string, files [3]*os.File, onTerminal bool) (*spawned, error) {
-	argv := []string{filepath.Base(a.shell), "-c", command}
-	if command == "" {
-		argv = []string{"-" + filepath.Base(a.shell)}
+// Spawn forks a process for the user on the calling thread, which has to be the
+// one that ran PAM's modules.
+func Spawn(config Config) (*Child, error) {
+	a := config.Passwd
+	argv := []string{filepath.Base(a.Shell), "-c", config.Command}
+	if config.Command == "" {
+		argv = []string{"-" + filepath.Base(a.Shell)}
 	}
 	var c cMemory
 	defer c.free()
 	p := (*C.struct_pamhelper_process)(c.zeroed(C.sizeof_struct_pamhelper_process))
-	p.shell, p.home = c.text(a.shell), c.text(a.home)
-	p.argv, p.environment = c.texts(argv), c.texts(environment)
-	p.uid, p.gid = C.uid_t(a.uid), C.gid_t(a.gid)
-	p.actions = &C.pamhelper_start.actions[0]
-	for i, file := range files {
+	p.shell, p.home = c.text(a.Shell), c.text(a.Home)
+	p.argv, p.environment = c.texts(argv), c.texts(config.Environment)
+	p.uid, p.gid = C.uid_t(a.UID), C.gid_t(a.GID)
+	p.actions = (*C.struct_sigaction)(config.Actions)
+	for i, file := range config.Files {
 		p.fds[i] = C.int(descriptor(file))
 	}
-	if onTerminal {
+	if config.Terminal {
 		p.terminal = 1
 	}
 	if os.Geteuid() == 0 {
 		p.change = 1
 	}
-	for i, limit := range libpam.UserLimits() {
+	for i, limit := range config.Limits {
 		p.limits[i] = C.struct_rlimit{rlim_cur: C.rlim_t(limit.Cur), rlim_max: C.rlim_t(limit.Max)}
 	}
 	var going, report C.int
@@ -63,7 +77,7 @@ func spawn(a passwd, command string, environment []string, files [3]*os.File, on
 	if pid < 0 {
 		return nil, fmt.Errorf("start a process: %w", syscall.Errno(-pid))
 	}
-	return &spawned{pid: int(pid), executable: a.shell,
+	return &Child{PID: int(pid), executable: a.Shell,
 		going: os.NewFile(uintptr(going), "go"), report: os.NewFile(uintptr(report), "report")}, nil
 }
 
@@ -71,25 +85,25 @@ func spawn(a passwd, command string, environment []string, files [3]*os.File, on
 // home directory may be on a server that does not answer.
 const startTimeout = 10 * time.Second
 
-// release lets the process become the shell, and says why it could not. Then it
+// Release lets the process become the shell, and says why it could not. Then it
 // has been waited for.
-func (s *spawned) release() error {
-	defer s.report.Close()
-	if _, err := s.going.Write([]byte{1}); err != nil {
-		s.abandon()
+func (c *Child) Release() error {
+	defer c.report.Close()
+	if _, err := c.going.Write([]byte{1}); err != nil {
+		c.Abandon()
 		return fmt.Errorf("start a process: %w", err)
 	}
-	s.going.Close()
+	c.going.Close()
 	var report C.struct_pamhelper_report
 	text := unsafe.Slice((*byte)(unsafe.Pointer(&report)), C.sizeof_struct_pamhelper_report)
-	s.report.SetReadDeadline(time.Now().Add(startTimeout))
-	n, err := io.ReadFull(s.report, text)
+	c.report.SetReadDeadline(time.Now().Add(startTimeout))
+	n, err := io.ReadFull(c.report, text)
 	if err == io.EOF {
 		return nil // closed by execve
 	}
 	// Where it hangs in the kernel this does not end it, and it is not waited for.
-	syscall.Kill(s.pid, syscall.SIGKILL)
-	waitFor(s.pid)
+	syscall.Kill(c.PID, syscall.SIGKILL)
+	WaitFor(c.PID)
 	if n < len(text) {
 		return fmt.Errorf("the user's shell was not run within %s; does the home directory answer?", startTimeout)
 	}
@@ -106,18 +120,18 @@ func (s *spawned) release() error {
 	case C.PAMHELPER_USER:
 		return fmt.Errorf("become the user: %w", errno)
 	}
-	return fmt.Errorf("the user's shell %s cannot be run: %w", s.executable, errno)
+	return fmt.Errorf("the user's shell %s cannot be run: %w", c.executable, errno)
 }
 
-// abandon ends the process before it became anything, and waits for it.
-func (s *spawned) abandon() {
-	s.going.Close()
-	s.report.Close()
-	waitFor(s.pid)
+// Abandon ends the process before it became anything, and waits for it.
+func (c *Child) Abandon() {
+	c.going.Close()
+	c.report.Close()
+	WaitFor(c.PID)
 }
 
-// waitFor waits for a child that has ended or is about to.
-func waitFor(pid int) {
+// WaitFor waits for a child that has ended or is about to.
+func WaitFor(pid int) {
 	var status syscall.WaitStatus
 	for range 1000 {
 		got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
@@ -128,21 +142,21 @@ func waitFor(pid int) {
 	}
 }
 
-// signalGroup sends a signal with the user's rights.
-func signalGroup(a passwd, group int, signal syscall.Signal) error {
+// SignalGroup sends a signal with the user's rights.
+func SignalGroup(a Passwd, group int, signal syscall.Signal) error {
 	change := C.int(0)
 	if os.Geteuid() == 0 {
 		change = 1
 	}
-	if code := C.pamhelper_signal(change, C.uid_t(a.uid), C.gid_t(a.gid), C.pid_t(group), C.int(signal)); code != 0 {
+	if code := C.pamhelper_signal(change, C.uid_t(a.UID), C.gid_t(a.GID), C.pid_t(group), C.int(signal)); code != 0 {
 		return syscall.Errno(code)
 	}
 	return nil
 }
 
-// exitOf reads how a child ended and leaves it a zombie: as long as it is one,
+// ExitOf reads how a child ended and leaves it a zombie: as long as it is one,
 // its number means nothing else. nil: it still runs.
-func exitOf(pid int) *pb.Exited {
+func ExitOf(pid int) *pb.Exited {
 	var ended C.struct_pamhelper_ended
 	if C.pamhelper_ended(C.pid_t(pid), &ended) != 1 {
 		return nil
@@ -160,9 +174,9 @@ func exitOf(pid int) *pb.Exited {
 	return exited
 }
 
-// awaitExit returns when the process has ended. The descriptor is a pidfd, opened
+// AwaitExit returns when the process has ended. The descriptor is a pidfd, opened
 // while the process cannot have been waited for.
-func awaitExit(pidfd *os.File) {
+func AwaitExit(pidfd *os.File) {
 	raw, err := pidfd.SyscallConn()
 	if err != nil {
 		return
