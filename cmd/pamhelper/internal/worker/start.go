@@ -108,6 +108,7 @@ func (w *worker) run(p *process, a userprocess.Passwd, command string, environme
 		return err
 	}
 	w.processes.add(p)
+	w.recordLogin(p, a) // before the process can look for it
 	if err := w.writeDown(); err != nil {
 		w.processes.forget(p)
 		child.Abandon()
@@ -116,9 +117,6 @@ func (w *worker) run(p *process, a userprocess.Passwd, command string, environme
 	if err := child.Release(); err != nil {
 		w.processes.forget(p)
 		return errors.Join(err, w.writeDown())
-	}
-	if w.recordLogin(p, a); p.recorded {
-		w.note()
 	}
 	return nil
 }
