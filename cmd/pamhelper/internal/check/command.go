@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
-	"github.com/pamhelper/pamhelper/pkg/pamstack"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/stackview"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 )
 
@@ -19,7 +17,7 @@ var ErrFound = errors.New("there are findings")
 
 // options are the command line.
 type options struct {
-	config   pamstack.Config
+	source   stackview.Source
 	severity string
 	json     bool
 	sarif    bool
@@ -45,7 +43,7 @@ checked.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, services []string) error { return o.run(cmd, services) },
 	}
-	cmd.Flags().StringVar(&o.config.Confdir, "confdir", "", "read services from `DIR`, as pam_start_confdir(3) does")
+	o.source.AddFlags(cmd.Flags())
 	cmd.Flags().StringVar(&o.severity, "severity", "warning", "exit with 1 if a finding is at least `LEVEL`: info, warning, error; others are printed all the same")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON object per line")
 	cmd.Flags().BoolVar(&o.sarif, "sarif", false, "print SARIF 2.1.0")
@@ -68,12 +66,16 @@ func (o *options) run(cmd *cobra.Command, services []string) error {
 	if err != nil {
 		return err
 	}
-	if o.config.Confdir != "" {
-		if o.config.Confdir, err = filepath.Abs(o.config.Confdir); err != nil {
+	for _, service := range services {
+		if err := stackview.IsName(service); err != nil {
 			return err
 		}
 	}
-	found, err := check.Run(services, o.config)
+	config, err := o.source.Resolve()
+	if err != nil {
+		return err
+	}
+	found, err := check.Run(services, config)
 	if err != nil {
 		return err
 	}
@@ -95,13 +97,7 @@ func (o *options) print(out io.Writer, found []check.Finding) error {
 	case o.sarif:
 		return printSARIF(out, found)
 	}
-	return printPlain(out, found, colours(out))
-}
-
-// colours says that out is a terminal.
-func colours(out io.Writer) bool {
-	file, is := out.(interface{ Fd() uintptr })
-	return is && term.IsTerminal(int(file.Fd()))
+	return printPlain(out, found, stackview.PaintFor(out))
 }
 
 // count shows how many findings there are of each severity.
@@ -110,5 +106,12 @@ func count(found []check.Finding) string {
 	for _, f := range found {
 		n[f.Severity]++
 	}
-	return fmt.Sprintf("%d errors, %d warnings, %d infos", n[check.Error], n[check.Warning], n[check.Info])
+	return fmt.Sprintf("%s, %s, %s", plural(n[check.Error], "error"), plural(n[check.Warning], "warning"), plural(n[check.Info], "info"))
+}
+
+func plural(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
 }

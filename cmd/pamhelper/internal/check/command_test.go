@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/stackview"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 )
 
@@ -92,6 +93,9 @@ func TestExitFollowsTheSeverity(t *testing.T) {
 func TestWhatCannotBeCheckedIsAnError(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a directory that is not there": {"--confdir", "/nosuch"},
+		"a file as the directory":       {"--confdir", "/proc/self/status"},
+		"a path":                        {"/etc/pam.d/svc"},
+		"no name":                       {""},
 		"no severity":                   {"--severity", "bad"},
 		"an unknown id":                 {"--explain", "nosuch"},
 		"two forms of output":           {"--json", "--sarif"},
@@ -190,7 +194,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 	found := []check.Finding{{ID: "junk", Severity: check.Warning, File: "/etc/pam.d/x", Line: 1, Problem: "p"}}
 	for _, colours := range []bool{true, false} {
 		var out bytes.Buffer
-		if err := printPlain(&out, found, colours); err != nil {
+		if err := printPlain(&out, found, stackview.Paint{Colour: colours}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(out.String(), "\x1b[33mwarning\x1b[0m"); got != colours {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/stackview"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 )
@@ -13,29 +14,23 @@ import (
 // width is where text is broken.
 const width = 100
 
-// colour of each severity (ECMA-48, SGR).
-var colour = map[check.Severity]string{check.Error: "31", check.Warning: "33", check.Info: "36"}
+// looks are those of the severities.
+var looks = map[check.Severity]string{check.Error: stackview.Red, check.Warning: stackview.Yellow, check.Info: stackview.Cyan}
 
 // printPlain prints findings for a person, by file.
-func printPlain(out io.Writer, found []check.Finding, colours bool) error {
+func printPlain(out io.Writer, found []check.Finding, paint stackview.Paint) error {
 	w := bufio.NewWriter(out)
-	paint := func(text, code string) string {
-		if !colours {
-			return text
-		}
-		return "\x1b[" + code + "m" + text + "\x1b[0m"
-	}
 	file, explained := "", map[string]bool{}
 	for _, f := range found {
 		if f.File != file {
 			file = f.File
-			fmt.Fprintln(w, paint(oneLine(file), "1"))
+			fmt.Fprintln(w, paint.In(stackview.Bold, oneLine(file)))
 		}
 		place := ""
 		if f.Line > 0 {
 			place = fmt.Sprintf("line %d: ", f.Line)
 		}
-		fmt.Fprintf(w, "  %s%s %s\n", place, paint(f.Severity.String(), colour[f.Severity]), f.ID)
+		fmt.Fprintf(w, "  %s%s %s\n", place, paint.In(looks[f.Severity], f.Severity.String()), f.ID)
 		if f.Text != "" {
 			fmt.Fprintf(w, "      | %s\n", oneLine(shorten(f.Text)))
 		}

@@ -31,10 +31,10 @@ func (s *Source) AddFlags(flags *pflag.FlagSet) {
 
 // Load reads a service. That pam_start would fail is no error.
 func (s Source) Load(service string) (*pamstack.Stack, error) {
-	if service == "" || strings.ContainsRune(service, '/') {
-		return nil, fmt.Errorf("%q is not a service's name: it is the name of a file in /etc/pam.d; for another directory use --confdir", service)
+	if err := IsName(service); err != nil {
+		return nil, err
 	}
-	config, err := s.config()
+	config, err := s.Resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s Source) Load(service string) (*pamstack.Stack, error) {
 
 // Services lists what there is to load.
 func (s Source) Services() ([]pamstack.Service, error) {
-	config, err := s.config()
+	config, err := s.Resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,11 @@ func (s Source) Services() ([]pamstack.Service, error) {
 func (s Source) Places(stack *pamstack.Stack) (paths []string) {
 	dirs := stack.Libpam.ServiceDirs
 	if s.Confdir != "" {
-		dirs = []string{s.Confdir}
+		dir, err := filepath.Abs(s.Confdir)
+		if err != nil {
+			dir = s.Confdir
+		}
+		dirs = []string{dir}
 	}
 	for _, dir := range dirs {
 		paths = append(paths, filepath.Join(dir, stack.Service))
@@ -62,7 +66,18 @@ func (s Source) Places(stack *pamstack.Stack) (paths []string) {
 	return paths
 }
 
-func (s Source) config() (pamstack.Config, error) {
+// IsName returns an error for what cannot be the name of a service. libpam would
+// take the last part of a path, and look for that in its own directories.
+func IsName(service string) error {
+	if service == "" || strings.ContainsRune(service, '/') {
+		return fmt.Errorf("%q is not a service's name: it is the name of a file in /etc/pam.d; for another directory use --confdir", service)
+	}
+	return nil
+}
+
+// Resolve returns how services are read: from the directory of the option, by
+// the libpam that is to be modelled.
+func (s Source) Resolve() (pamstack.Config, error) {
 	config := s.Config
 	if config.Libpam.ModuleDir == "" {
 		path, err := libpam()
