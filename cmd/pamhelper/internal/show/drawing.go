@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/stackview"
@@ -73,8 +74,12 @@ func (d *drawing) title(asked string) {
 	case d.stack.File != "":
 		d.say("%s  %s", d.paint.In(stackview.Bold, name), stackview.OneLine(d.stack.File))
 	case d.stack.OtherFile != "":
-		d.say("%s  %s", d.paint.In(stackview.Bold, name), d.paint.In(stackview.Yellow, "there is no such service: libpam uses the service other instead, without a word"))
-		d.say("  not there: %s", stackview.OneLine(strings.Join(d.source.Places(d.stack), ", ")))
+		what, where := "there is no such service", "not there:"
+		if d.skipped() {
+			what, where = "there is no file of the service that opens", "not open: "
+		}
+		d.say("%s  %s", d.paint.In(stackview.Bold, name), d.paint.In(stackview.Yellow, what+": libpam uses the service other instead, without a word"))
+		d.say("  %s %s", where, stackview.OneLine(strings.Join(d.source.Places(d.stack), ", ")))
 		d.say("  used:      %s", stackview.OneLine(d.stack.OtherFile))
 	default:
 		d.say("%s", d.paint.In(stackview.Bold, name))
@@ -89,6 +94,14 @@ func (d *drawing) title(asked string) {
 		d.say("%s", d.paint.In(stackview.Red, "! "+text))
 		d.say("  No call is answered. What follows is what libpam had read before.")
 	}
+}
+
+// skipped says that a file of the service is there, but does not open.
+func (d *drawing) skipped() bool {
+	places := d.source.Places(d.stack)
+	return slices.ContainsFunc(d.stack.Notes, func(note pamstack.Note) bool {
+		return note.Problem == pamstack.FileSkipped && slices.Contains(places, note.Line.File)
+	})
 }
 
 func describe(l pamstack.Libpam) string {

@@ -2,6 +2,8 @@ package show
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -176,5 +178,24 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 				t.Errorf("%q: got %v, want %v", args, err, errFull)
 			}
 		}
+	}
+}
+
+// Who may not read a file is not told that there is none.
+func TestAServiceThatDoesNotOpenIsNotCalledMissing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("gone", filepath.Join(dir, "svc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other"), []byte("auth required pam_deny.so\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	o := options{source: stackview.Source{Confdir: dir, Config: pamstack.Config{Libpam: treetest.Debian}}}
+	if err := o.run(&out, []string{"svc"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  not open:  " + dir + "/svc\n"; !strings.Contains(out.String(), want) || strings.Contains(out.String(), "no such service") {
+		t.Errorf("got\n%s\nwant it to hold %q", out.String(), want)
 	}
 }
