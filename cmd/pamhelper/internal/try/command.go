@@ -59,7 +59,8 @@ a session, and closes it at the end. A USER named like a step is written with
 
 With --trace each step is followed by the turns of its modules: the line, what the
 module returned, what libpam made of it, how long it took without the prompts,
-what it said, logged and set. Answers and the values of variables are not shown.
+what it said, logged and set. Hidden answers and the values of variables are not
+shown there; messages and the environment are shown outside of it, as they are.
 
 The worker has the caller's privileges: as root a stack behaves as at a real
 login, as somebody else as far as its modules work. As at a login through the
