@@ -16,7 +16,7 @@ func (s *service) arguments(h *pamstack.Handler) {
 	s.argumentFiles(h)
 	switch moduleName(h) {
 	case "pam_unix":
-		if has(h, "nullok") || has(h, "nullok_secure") {
+		if h.Facility == pamstack.Auth && (has(h, "nullok") || has(h, "nullok_secure")) {
 			s.at(h, "nullok", Info, "accounts with an empty password are let in")
 		}
 	case "pam_exec":

@@ -142,6 +142,27 @@ func TestBrokenSystemsAreFoundAndRepairedOnesAreNot(t *testing.T) {
 	}
 }
 
+func TestRootokLetsInAnybodyWhereAProgramOfRootAsks(t *testing.T) {
+	const stack = "auth sufficient pam_rootok.so\nauth required pam_unix.so\n"
+	m := newSystem(t, debian)
+	m.file("/etc/pam.d/sshd", stack)
+	m.file("/etc/pam.d/su", stack)
+	wantAt(t, m.run(), "error auth-trusted /etc/pam.d/sshd:1")
+	wantAt(t, m.run(), "info auth-trusted /etc/pam.d/su:1")
+}
+
+func TestAFileThatDoesNotOpenIsNotCalledEmpty(t *testing.T) {
+	m := newSystem(t, debian)
+	m.link("gone", serviceFile)
+	wantNone(t, m.run("example"), "service-empty")
+}
+
+func TestNullokIsForAuthLines(t *testing.T) {
+	m := newSystem(t, debian)
+	m.file(serviceFile, "password required pam_unix.so nullok\n")
+	wantNone(t, m.run(), "nullok")
+}
+
 // What is an example on the page is tested with it.
 func TestEveryIDHasATestBothWays(t *testing.T) {
 	tested := map[string]bool{"type-missing": true} // TestLineOfPamConfWithoutAType

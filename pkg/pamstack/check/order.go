@@ -119,8 +119,11 @@ func (s *service) faillockCounts(fail []*pamstack.Handler) {
 // nothing else fails.
 func (s *service) passwords(codes []pamstack.Code) *pamstack.Exploration {
 	return s.explore(pamstack.Authenticate, func(h *pamstack.Handler, call pamstack.Call, _ bool) []pamstack.Code {
-		if roleOf(h) == verifies {
+		switch roleOf(h) {
+		case verifies:
 			return codes
+		case trusts:
+			return noSuccess // who is believed without a password gives no wrong one
 		}
 		return []pamstack.Code{atBest(h, call)}
 	})
@@ -191,8 +194,17 @@ func (s *service) localDenied(f pamstack.Facility) (pamstack.Code, pamstack.Outc
 			}
 			return codesOf(h, call)
 		}
-		if e := s.explore(callsOf[f][0], possible); e != nil && !succeeds(e) {
-			return code, e.Outcomes[0], true
+		if e := s.explore(callsOf[f][0], possible); e == nil || succeeds(e) {
+			continue
+		}
+		outcomes, err := s.stack.Predict(func(h *pamstack.Handler, call pamstack.Call, _ bool) pamstack.Code {
+			if isModule(h, remotes...) {
+				return code
+			}
+			return atBest(h, call)
+		}, callsOf[f][0])
+		if err == nil {
+			return code, outcomes[0], true
 		}
 	}
 	return 0, pamstack.Outcome{}, false

@@ -87,3 +87,35 @@ func TestACarriageReturnIsReportedOncePerFile(t *testing.T) {
 		t.Errorf("got %d findings, want 1", n)
 	}
 }
+
+// As Fedora has it in su: root is asked for no password.
+func TestFaillockBehindRootok(t *testing.T) {
+	m := newSystem(t, debian)
+	m.file("/etc/pam.d/su", "auth sufficient pam_rootok.so\nauth substack system-auth\naccount include system-auth\nsession required pam_unix.so\n")
+	m.file("/etc/pam.d/system-auth", `auth required pam_faillock.so preauth silent
+auth sufficient pam_unix.so
+auth required pam_faillock.so authfail
+auth required pam_deny.so
+account required pam_faillock.so
+account required pam_unix.so
+`)
+	wantNone(t, m.run(), "faillock-order")
+}
+
+// The line to change is the directory's, or the one that denies behind it.
+func TestLocalUsersDeniedNamesTheLineThatDecides(t *testing.T) {
+	m := newSystem(t, debian)
+	m.file("/etc/pam.d/example", "auth required pam_env.so\nauth [success=done default=die] pam_sss.so\nauth required pam_unix.so\n")
+	wantAt(t, m.run(), "error local-users-denied /etc/pam.d/example:2")
+}
+
+// What a line that is broken does to the others is not reported for each of them.
+func TestABrokenLineIsNotBlamedOnOthers(t *testing.T) {
+	for _, line := range []string{"auth required pam_tally2.so", "bogus required pam_permit.so", "auth required"} {
+		m := newSystem(t, debian)
+		m.file("/etc/pam.d/example", "auth required pam_unix.so\n"+line+"\n")
+		if found := m.run(); hasID(found, "success-denied") {
+			t.Errorf("%s: got %q, want nothing said about pam_unix", line, shown(found))
+		}
+	}
+}

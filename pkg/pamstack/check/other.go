@@ -40,6 +40,9 @@ func (s *service) facilities() {
 	if len(s.stack.Lines) == 0 || path == "" {
 		return
 	}
+	if s.stack.File == "" && s.name != otherName {
+		return // it does not open, which has been said
+	}
 	if s.empty() {
 		s.found.add(s.name, "", Finding{ID: "service-empty", Severity: Warning, File: path, Problem: "the file has no lines"})
 		return

@@ -14,6 +14,13 @@ func passwordless(service string) bool {
 	return strings.HasSuffix(service, "autologin") || strings.HasSuffix(service, "-greeter") || service == "gdm-launch-environment"
 }
 
+// letsOthersIn says that a service is one of a program that runs as root and logs
+// in somebody else, from another machine or in front of this one.
+func letsOthersIn(service string) bool {
+	return slices.Contains(strings.Fields("cockpit dovecot ftp gdm-password imap kde lightdm login pop3 proftpd remote rlogin rsh "+
+		"samba sddm smtp sshd vsftpd xdm xrdp-sesman"), service)
+}
+
 // assumption is what modules return when nothing is verified.
 type assumption struct {
 	conditions []pamstack.Code // of modules that test a condition; nil for any
@@ -136,11 +143,14 @@ func (s *service) trusted() {
 		if _, open := s.opens(assumption{trust: h}); !open {
 			continue
 		}
-		severity := Info
-		if isModule(h, "pam_rhosts", "pam_rhosts_auth", "pam_wheel") {
+		severity, then := Info, ""
+		switch {
+		case isModule(h, "pam_rootok") && letsOthersIn(s.name):
+			severity, then = Error, ": the program runs as root, and anybody is let in"
+		case isModule(h, "pam_rhosts", "pam_rhosts_auth", "pam_wheel"):
 			severity = Warning
 		}
-		s.at(h, "auth-trusted", severity, "the success of %s is enough", moduleName(h))
+		s.at(h, "auth-trusted", severity, "the success of %s is enough%s", moduleName(h), then)
 	}
 }
 
@@ -185,6 +195,9 @@ func (s *service) allowed() {
 		}
 		reason := ""
 		if o := s.first(pamstack.Authenticate, v); o.Decided != nil {
+			if o.Decided.Kind != pamstack.KindModule || !o.Decided.Module.Has(pamstack.Authenticate) {
+				continue // that this line fails always has been said
+			}
 			reason = fmt.Sprintf(": %s decides (%s:%d)", moduleName(o.Decided), o.Decided.Line.File, o.Decided.Line.Number)
 		}
 		s.at(v, "success-denied", Error, "the success of %s never leads to one of the stack%s", moduleName(v), reason)
