@@ -2293,7 +2293,10 @@ type Decision struct {
 	// "reset", or a number of lines to jump over.
 	Action string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
 	// For BEGIN: what is wrong with the line.
-	Problem       string `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`
+	Problem string `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Where that line fails whatever happens (pam_deny), or none decided: the last
+	// one before it whose module failed, which is what a person looks for.
+	Behind        *Decision `protobuf:"bytes,8,opt,name=behind,proto3" json:"behind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2375,6 +2378,13 @@ func (x *Decision) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+func (x *Decision) GetBehind() *Decision {
+	if x != nil {
+		return x.Behind
+	}
+	return nil
 }
 
 // Trace is what one call of libpam did. It comes before the Result of the step
@@ -3427,7 +3437,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\vduration_us\x18\b \x01(\x04R\n" +
 	"durationUs\x122\n" +
 	"\bdecision\x18\t \x01(\v2\x16.pamhelper.v1.DecisionR\bdecisionB\t\n" +
-	"\aoutcome\"\xc1\x01\n" +
+	"\aoutcome\"\xf1\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\rR\x04line\x12\x16\n" +
@@ -3435,7 +3445,8 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\acontrol\x18\x04 \x01(\tR\acontrol\x12)\n" +
 	"\x04code\x18\x05 \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x04code\x12\x16\n" +
 	"\x06action\x18\x06 \x01(\tR\x06action\x12\x18\n" +
-	"\aproblem\x18\a \x01(\tR\aproblem\"\xde\x02\n" +
+	"\aproblem\x18\a \x01(\tR\aproblem\x12.\n" +
+	"\x06behind\x18\b \x01(\v2\x16.pamhelper.v1.DecisionR\x06behind\"\xde\x02\n" +
 	"\x05Trace\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12)\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x15.pamhelper.v1.PamCodeR\x04code\x12(\n" +
@@ -3673,23 +3684,24 @@ var file_proto_pamhelper_proto_depIdxs = []int32{
 	11, // 32: pamhelper.v1.Result.environment:type_name -> pamhelper.v1.Variable
 	28, // 33: pamhelper.v1.Result.decision:type_name -> pamhelper.v1.Decision
 	2,  // 34: pamhelper.v1.Decision.code:type_name -> pamhelper.v1.PamCode
-	2,  // 35: pamhelper.v1.Trace.code:type_name -> pamhelper.v1.PamCode
-	30, // 36: pamhelper.v1.Trace.turns:type_name -> pamhelper.v1.Turn
-	31, // 37: pamhelper.v1.Trace.notes:type_name -> pamhelper.v1.Note
-	28, // 38: pamhelper.v1.Trace.decision:type_name -> pamhelper.v1.Decision
-	2,  // 39: pamhelper.v1.Turn.code:type_name -> pamhelper.v1.PamCode
-	2,  // 40: pamhelper.v1.Turn.key:type_name -> pamhelper.v1.PamCode
-	31, // 41: pamhelper.v1.Turn.notes:type_name -> pamhelper.v1.Note
-	4,  // 42: pamhelper.v1.Note.kind:type_name -> pamhelper.v1.Note.Kind
-	34, // 43: pamhelper.v1.Started.process:type_name -> pamhelper.v1.Process
-	35, // 44: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
-	32, // 45: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
-	5,  // 46: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	28, // 35: pamhelper.v1.Decision.behind:type_name -> pamhelper.v1.Decision
+	2,  // 36: pamhelper.v1.Trace.code:type_name -> pamhelper.v1.PamCode
+	30, // 37: pamhelper.v1.Trace.turns:type_name -> pamhelper.v1.Turn
+	31, // 38: pamhelper.v1.Trace.notes:type_name -> pamhelper.v1.Note
+	28, // 39: pamhelper.v1.Trace.decision:type_name -> pamhelper.v1.Decision
+	2,  // 40: pamhelper.v1.Turn.code:type_name -> pamhelper.v1.PamCode
+	2,  // 41: pamhelper.v1.Turn.key:type_name -> pamhelper.v1.PamCode
+	31, // 42: pamhelper.v1.Turn.notes:type_name -> pamhelper.v1.Note
+	4,  // 43: pamhelper.v1.Note.kind:type_name -> pamhelper.v1.Note.Kind
+	34, // 44: pamhelper.v1.Started.process:type_name -> pamhelper.v1.Process
+	35, // 45: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
+	32, // 46: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
+	5,  // 47: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_proto_pamhelper_proto_init() }

@@ -82,6 +82,9 @@ func (l *login) parse(args []string, dash int) error {
 	if err != nil {
 		return fmt.Errorf("who are you? name the user: %w", err)
 	}
+	if me.Uid == "0" {
+		return errors.New("you are root, who does not log in here: name the USER")
+	}
 	l.user = me.Username
 	return nil
 }

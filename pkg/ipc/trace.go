@@ -19,6 +19,9 @@ type Decision struct {
 	Code    Code   // what the module returned
 	Action  string // what the control field made of it, such as "die"
 	Problem string // of Begin: what is wrong with the line
+	// Behind is the last line before it whose module failed, where this one fails
+	// whatever happens (pam_deny) or there is none; else nil.
+	Behind *Decision
 }
 
 // String says it in a line of text that is safe to print.
@@ -27,11 +30,18 @@ func (d *Decision) String() string {
 	case d == nil:
 		return "it is not known which line decided"
 	case d.File == "":
-		return "no line decided: there is none for this step, or all were ignored"
+		return "no line decided: there is none for this step, or all were ignored" + d.behind()
 	case d.Problem != "":
 		return Printable(fmt.Appendf(nil, "%s:%d: %s", d.File, d.Line, d.Problem))
 	}
-	return Printable(fmt.Appendf(nil, "%s:%d: %s %s: %s -> %s", d.File, d.Line, d.Control, d.Module, d.Code, d.Action))
+	return Printable(fmt.Appendf(nil, "%s:%d: %s %s: %s -> %s", d.File, d.Line, d.Control, d.Module, d.Code, d.Action)) + d.behind()
+}
+
+func (d *Decision) behind() string {
+	if d.Behind == nil {
+		return ""
+	}
+	return "; behind " + d.Behind.String()
 }
 
 // At is the place of a module in a text, such as " (/etc/pam.d/sshd:3)"; empty
@@ -49,7 +59,7 @@ func newDecision(d *pb.Decision) *Decision {
 	}
 	return &Decision{
 		File: d.GetFile(), Line: int(d.GetLine()), Module: d.GetModule(), Control: d.GetControl(),
-		Code: Code(d.GetCode()), Action: d.GetAction(), Problem: d.GetProblem(),
+		Code: Code(d.GetCode()), Action: d.GetAction(), Problem: d.GetProblem(), Behind: newDecision(d.GetBehind()),
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -273,19 +275,66 @@ func (m *model) bareTurns(calls []realCall) (turns []Turn) {
 // decisionOf names the line that set the code. Where none did it is the last one
 // that had a turn, if that jumped.
 func decisionOf(o pamstack.Outcome) *Decision {
-	last := len(o.Steps) - 1
-	for i := last; i >= 0 && o.Decided != nil; i-- {
-		if o.Steps[i].Handler == o.Decided {
-			return stepDecision(o.Steps[i])
+	at := len(o.Steps) - 1
+	for at >= 0 && o.Decided != nil && o.Steps[at].Handler != o.Decided {
+		at--
+	}
+	decided := at >= 0 && (o.Decided != nil || o.Steps[at].Action > 0)
+	if !decided {
+		return &Decision{Code: o.Code, Behind: failedBefore(o, len(o.Steps))}
+	}
+	d := stepDecision(o.Steps[at])
+	if o.Decided == nil {
+		return d
+	}
+	if _, always := pamstack.Fixed(o.Decided, o.Call, o.Steps[at].Prelim); always {
+		d.Behind = failedBefore(o, at)
+	}
+	return d
+}
+
+// failedBefore names the last line before a step whose module failed, of those
+// that do not fail whatever happens; nil where the call succeeded.
+func failedBefore(o pamstack.Outcome, at int) *Decision {
+	for at--; at >= 0 && o.Code != pamstack.Success; at-- {
+		step := o.Steps[at]
+		_, always := pamstack.Fixed(step.Handler, o.Call, step.Prelim)
+		if step.Handler.Kind == pamstack.KindModule && step.Code != pamstack.Success && step.Code != pamstack.Ignore && !always {
+			return stepDecision(step)
 		}
 	}
-	if last >= 0 && o.Steps[last].Action > 0 {
-		return stepDecision(o.Steps[last])
-	}
-	return &Decision{Code: o.Code}
+	return nil
 }
 
 func stepDecision(step pamstack.Step) *Decision {
 	h := step.Handler
 	return &Decision{File: h.Line.File, Line: h.Line.Number, Module: h.Path, Control: h.ControlField(), Code: step.Code, Action: step.Action}
+}
+
+// Bound is a function of a module that libpam has bound.
+type Bound struct {
+	Module string // its file's name
+	File   string // of the line; empty where it is not known
+	Line   int
+}
+
+// authenticators are the modules that pam_authenticate can call: those of the
+// service's own lines or, where it has none, of the service other's. Where the
+// model does not know which these are, all are.
+func (m *model) authenticators() (list []Bound) {
+	found, slots, _ := lookups()
+	for i, lookup := range found {
+		if lookup.Call != pamstack.Authenticate {
+			continue
+		}
+		b := Bound{Module: filepath.Base(lookup.File)}
+		if binding, known := m.bound[slots[i]]; known {
+			if !slices.Contains(m.stack.Chain(pamstack.Auth), binding.Handler) {
+				continue
+			}
+			b.File, b.Line = binding.Handler.Line.File, binding.Handler.Line.Number
+		}
+		list = append(list, b)
+	}
+	return list
 }

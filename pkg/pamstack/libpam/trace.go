@@ -86,6 +86,9 @@ type Decision struct {
 	Action  pamstack.Action
 	// Problem is what kept pam_start from reading on in that line, with words.
 	Problem string
+	// Behind is the last line before it whose module failed, where this one fails
+	// whatever happens (pam_deny) or there is none: what a person looks for.
+	Behind *Decision
 }
 
 var itemNames = []string{

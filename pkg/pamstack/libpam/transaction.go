@@ -143,6 +143,21 @@ func (t *Transaction) loadBeside(service string) <-chan *model {
 	return loaded
 }
 
+// Authenticators returns the modules that Authenticate can call, as libpam has
+// bound them.
+func (t *Transaction) Authenticators() []Bound {
+	if t.model == nil {
+		return (&model{}).authenticators()
+	}
+	return t.model.authenticators()
+}
+
+// HasNoFile says that libpam has no file for the service, and uses the lines of
+// the service other in its place. It is false where that is not known.
+func (t *Transaction) HasNoFile() bool {
+	return t.model != nil && t.model.stack != nil && t.model.stack.Err == nil && t.model.stack.File == ""
+}
+
 // Authenticate calls pam_authenticate(3).
 func (t *Transaction) Authenticate(flags Flags) Status {
 	return t.step(pamstack.Authenticate, func() error { return t.handle.Authenticate(pam.Flags(flags)) })

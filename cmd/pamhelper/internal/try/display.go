@@ -53,7 +53,7 @@ func (t *plain) answered() { fmt.Fprintln(t.out) }
 func (t *plain) result(r ipc.Result) {
 	fmt.Fprintf(t.out, "%-16s %s (%d) %s, %s\n", r.Step, r.Code, int(r.Code), r.Text, r.Duration.Round(100*time.Microsecond))
 	if r.Code != ipc.Success && r.Decision != nil {
-		fmt.Fprintf(t.out, "    decided by %s\n", r.Decision)
+		fmt.Fprintf(t.out, "    decided by %s\n", strings.ReplaceAll(r.Decision.String(), "; behind ", "\n        behind "))
 	}
 	if r.EnvironmentOmitted > 0 {
 		fmt.Fprintf(t.out, "    %d variables more than can be shown\n", r.EnvironmentOmitted)

@@ -38,7 +38,9 @@ func (t *plain) trace(trace ipc.Trace) {
 	}
 	fmt.Fprintf(t.out, "    = %s", trace.Code)
 	if trace.Decision != nil {
-		fmt.Fprintf(t.out, ", decided by: %s", trace.Decision)
+		own := *trace.Decision
+		own.Behind = nil // it stands above
+		fmt.Fprintf(t.out, ", decided by: %s", &own)
 	}
 	fmt.Fprintln(t.out)
 }

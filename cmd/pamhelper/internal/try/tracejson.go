@@ -55,6 +55,8 @@ type jsonDecision struct {
 	Code    string `json:"code,omitempty"`
 	Action  string `json:"action,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	// Behind is the line that failed before one that fails whatever happens.
+	Behind *jsonDecision `json:"behind,omitempty"`
 }
 
 func (j *jsonLines) trace(t ipc.Trace) {
@@ -91,7 +93,8 @@ func decisionJSON(d *ipc.Decision) *jsonDecision {
 	if d == nil {
 		return nil
 	}
-	out := &jsonDecision{File: d.File, Line: d.Line, Module: d.Module, Control: d.Control, Action: d.Action, Problem: d.Problem}
+	out := &jsonDecision{File: d.File, Line: d.Line, Module: d.Module, Control: d.Control, Action: d.Action, Problem: d.Problem,
+		Behind: decisionJSON(d.Behind)}
 	if d.Action != "" {
 		out.Code = codeWord(d.Code)
 	}

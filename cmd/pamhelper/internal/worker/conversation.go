@@ -29,7 +29,7 @@ type conversation struct {
 	w      *worker
 	binary bool          // both sides declared the feature
 	waited time.Duration // time this step's prompts waited for answers
-	// abandoned: a prompt of this login got no answer.
+	// abandoned: a prompt of this step got no answer.
 	abandoned bool
 
 	mu      sync.Mutex

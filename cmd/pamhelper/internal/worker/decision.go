@@ -64,6 +64,9 @@ func (w *worker) logFailure(step pb.Step, status libpam.Status, failed *libpam.T
 	if w.denied && step == pb.Step_AUTHENTICATE {
 		why += "; the user may not log in through this helper" // one line for everybody: no more work for some
 	}
+	if w.conv.abandoned {
+		why += "; a prompt got no answer"
+	}
 	w.log.Printf("%s: %s: %s (%d)%s", w.name(), ipc.Step(step), status.Text(), status, why)
 }
 
@@ -78,11 +81,22 @@ func decided(t *libpam.Trace) string {
 	case d == nil:
 		return "and no line of a file decided that"
 	case d.File == "":
-		return "and no line decided: there is none for it, or all were ignored"
+		return "and no line decided: there is none for it, or all were ignored" + behind(d)
 	case d.Problem != "":
 		return fmt.Sprintf("because of %s:%d: %s", printable(d.File), d.Line, printable(d.Problem))
 	}
-	return fmt.Sprintf("decided by %s:%d: %s %s: %s -> %s", printable(d.File), d.Line, printable(d.Control), printable(d.Module), d.Code, d.Action)
+	return "decided by " + lineText(d) + behind(d)
+}
+
+func lineText(d *libpam.Decision) string {
+	return fmt.Sprintf("%s:%d: %s %s: %s -> %s", printable(d.File), d.Line, printable(d.Control), printable(d.Module), d.Code, d.Action)
+}
+
+func behind(d *libpam.Decision) string {
+	if d.Behind == nil {
+		return ""
+	}
+	return "; behind " + lineText(d.Behind)
 }
 
 func printable(text string) string { return ipc.Printable([]byte(text)) }
@@ -94,7 +108,7 @@ func decisionEvent(d *libpam.Decision) *pb.Decision {
 	}
 	event := &pb.Decision{
 		File: cutText(d.File, maxFileName), Line: uint32(d.Line), Module: cutText(d.Module, maxField), Control: cutText(d.Control, maxField),
-		Code: pb.PamCode(d.Code), Problem: cutText(d.Problem, maxField),
+		Code: pb.PamCode(d.Code), Problem: cutText(d.Problem, maxField), Behind: decisionEvent(d.Behind),
 	}
 	if d.File != "" && d.Problem == "" {
 		event.Action = d.Action.String()

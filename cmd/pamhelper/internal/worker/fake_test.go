@@ -21,7 +21,9 @@ type fakeTransaction struct {
 	config  libpam.Config
 	prompts bool
 	taken   []string
-	undone  int
+
+	authenticators []libpam.Bound
+	undone         int
 }
 
 // convErr is PAM_CONV_ERR, which modules return for a prompt that failed.
@@ -71,6 +73,8 @@ func (f *fakeTransaction) Undo(libpam.Flags) libpam.Status {
 }
 
 func (f *fakeTransaction) Overrule(libpam.Status)         {}
+func (f *fakeTransaction) HasNoFile() bool                { return false }
+func (f *fakeTransaction) Authenticators() []libpam.Bound { return f.authenticators }
 func (f *fakeTransaction) Service() string                { return f.config.Service }
 func (f *fakeTransaction) User() string                   { return f.config.User }
 func (f *fakeTransaction) Environment() []libpam.Variable { return f.config.Environment }

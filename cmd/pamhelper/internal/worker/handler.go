@@ -201,7 +201,7 @@ func (w *worker) undo() (status libpam.Status) {
 
 // step runs one libpam call and sends its Result.
 func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) libpam.Status) (outcome, error) {
-	w.conv.waited = 0
+	w.conv.waited, w.conv.abandoned = 0, false
 	began := time.Now()
 	status := call(w.flags(flags))
 	duration := time.Since(began) - w.conv.waited
@@ -213,7 +213,7 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 		DurationUs: uint64(duration.Microseconds()),
 	}
 	if w.tx != nil {
-		if err := w.unchanged(); err != nil {
+		if err := w.acceptable(step); err != nil {
 			return refused, err
 		}
 		result.User = []byte(w.tx.User())
@@ -239,10 +239,19 @@ func (w *worker) flags(login libpam.Flags) libpam.Flags {
 	return login
 }
 
-// unchanged makes sure that it is still the login that Begin bound.
-func (w *worker) unchanged() error {
+// acceptable makes sure that the service can prove who somebody is, and then that
+// it is still the login that Begin bound.
+func (w *worker) acceptable(step pb.Step) error {
 	if w.debug != nil {
 		return nil
+	}
+	if step == pb.Step_BEGIN && w.tx.HasNoFile() {
+		return refuse("service %q has no file, and libpam would take the service other for it; write /etc/pam.d/%s", w.service, w.service)
+	}
+	if step == pb.Step_BEGIN {
+		if err := provable(w.service, w.tx.Authenticators()); err != nil {
+			return err
+		}
 	}
 	if user := w.tx.User(); user != w.user {
 		return refuse("a module changed the user from %q to %s", w.user, quoted([]byte(user)))

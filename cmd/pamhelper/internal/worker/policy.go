@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -78,6 +80,26 @@ func (p policy) admit(b *pb.Begin) error {
 	for _, v := range b.GetVariables() {
 		if !slices.Contains(p.variables, string(v.GetName())) {
 			return refuse("variable %s is not admitted; admitted are: %s", quoted(v.GetName()), strings.Join(p.variables, ", "))
+		}
+	}
+	return nil
+}
+
+// withoutProof are modules that let in without a proof of who somebody is: for
+// what the caller is, which is root here, or for where a login comes from.
+var withoutProof = map[string]string{
+	"pam_rootok.so":      "lets in everybody for a caller that is root, as the helper is",
+	"pam_rhosts.so":      "believes the machine that a login comes from",
+	"pam_rhosts_auth.so": "believes the machine that a login comes from",
+	"pam_timestamp.so":   "lets in who was asked a short time ago",
+}
+
+// provable refuses a service whose success proves nothing.
+func provable(service string, authenticators []libpam.Bound) error {
+	for _, a := range authenticators {
+		if why, found := withoutProof[a.Module]; found {
+			return refuse("service %q is not served: %s%s in its auth lines %s; use a service without it", service, a.Module,
+				ipc.At(a.File, a.Line), why)
 		}
 	}
 	return nil

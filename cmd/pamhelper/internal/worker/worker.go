@@ -99,6 +99,8 @@ type transaction interface {
 	CloseSession(libpam.Flags) libpam.Status
 	Undo(libpam.Flags) libpam.Status
 	Overrule(libpam.Status)
+	Authenticators() []libpam.Bound
+	HasNoFile() bool
 	Service() string
 	User() string
 	Environment() []libpam.Variable
