@@ -26,7 +26,7 @@ A login that cannot be closed, because a module crashes or hangs, stays for the
 next sweep; after three tries its record is moved to /run/pamhelper/failed.
 
 Each login that was not left alone is a line of output. Exit status: 0 nothing is
-left to close, 1 a login could not be closed, 2 usage or no access.`,
+left to close here, 1 a login could not be closed, 2 usage or no access.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, err := os.Executable()

@@ -28,9 +28,9 @@ func SessionsCommand() *cobra.Command {
 STATE is one of:
   live       its worker lives
   dead       its worker was killed or crashed: "pamhelper sweep" closes it
-  failed     closing it was given up; the log says which module was at fault
+  failed     closing it was given up; what sweep printed says why
   old boot   the machine was started again since: sweep removes the record
-  elsewhere  its processes are in another PID namespace
+  elsewhere  its processes are in another PID namespace: run sweep there
   unreadable its record is damaged: sweep moves it away
 
 WORKER is the worker's process id, PROCESSES are those that the login started.`,
