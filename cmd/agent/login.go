@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"os/user"
@@ -106,6 +107,9 @@ func (l login) run() error {
 	signals := listen()
 	ctx, stop := signals.cancelling()
 	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: talk})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; say with --helper exec:PATH where it is", err)
+	}
 	if err != nil {
 		return ofLogin(errors.Join(stop(), err))
 	}

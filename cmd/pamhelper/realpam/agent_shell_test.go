@@ -189,5 +189,5 @@ func TestAgentWithWrongUsageSaysSo(t *testing.T) {
 	} {
 		run(t, "", agent, append([]string{"login"}, c.args...)...).expect(t, 2, "", c.says)
 	}
-	run(t, "", agent, "login", "--helper", "exec:/nosuch", "alice").expect(t, 3, "", "start the helper")
+	run(t, "", agent, "login", "--helper", "exec:/nosuch", "alice").expect(t, 3, "", "say with --helper exec:PATH where it is")
 }
