@@ -101,7 +101,7 @@ func TestTheTerminalIsWhatItWasHoweverTheShellEnds(t *testing.T) {
 		{"SIGINT", "shell7", agentGets(syscall.SIGINT), 130, "agent: ended by SIGINT"},
 		{"SIGQUIT", "shell8", agentGets(syscall.SIGQUIT), 131, "agent: ended by SIGQUIT"},
 		// It ends the shell first, which the agent hears of.
-		{"helper told to stop", "shell9", func(p *pty) { signalHelper(p, syscall.SIGTERM) }, 129, "agent: the helper was told to stop"},
+		{"helper told to stop", "shell9", func(p *pty) { signalHelper(p, syscall.SIGTERM) }, 129, "agent: the helper was told to stop: the worker got SIGTERM"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -358,7 +358,7 @@ func stopOnSignal(l *life) (stop func()) {
 	var listening sync.WaitGroup
 	listening.Go(func() {
 		if _, ok := <-terminate; ok {
-			l.stop(&fault{kind: pb.Fault_STOPPED, text: "the helper was told to stop (SIGTERM)"})
+			l.stop(&fault{kind: pb.Fault_STOPPED, text: "the worker got SIGTERM"})
 		}
 	})
 	return func() {
