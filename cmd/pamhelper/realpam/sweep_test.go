@@ -338,8 +338,9 @@ func TestARecordDirectoryThatOthersCouldChangeIsRefused(t *testing.T) {
 			}
 			g.refusedBeforeCredentials("is not a directory that only root can write to")
 			for _, args := range [][]string{{"sweep"}, {"sessions"}} {
-				if r := run(t, "", g.helper, args...); r.status != 2 || !strings.Contains(r.stderr, "is not a directory that only root can write to") {
-					t.Errorf("%s: got status %d, %q; want 2 and what is wrong", args, r.status, r.stderr)
+				r := run(t, "", g.helper, args...)
+				if r.status != 2 || r.stdout != "" || strings.Count(r.stderr, "is not a directory that only root can write to") != 1 {
+					t.Errorf("%s: got status %d, %q, %q; want 2, no output, and what is wrong, once", args, r.status, r.stdout, r.stderr)
 				}
 			}
 		})

@@ -40,6 +40,9 @@ WORKER is the worker's process id, PROCESSES are those that the login started.`,
 			if errors.Is(err, fs.ErrPermission) {
 				return errors.New("only root can see the logins: run it as root")
 			}
+			if err != nil && len(found) == 0 {
+				return err // whether a login is open is not known
+			}
 			print := printTable
 			if asJSON {
 				print = printJSON

@@ -34,6 +34,9 @@ type sweeper struct {
 // all closes every login that is dead, one after the other.
 func (s *sweeper) all(ctx context.Context) error {
 	found, err := record.List()
+	if err != nil && len(found) == 0 {
+		return err
+	}
 	for _, f := range found {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
