@@ -87,7 +87,8 @@ func TestTryWithTraceShowsALoginLineByLine(t *testing.T) {
 	file := "/etc/pam.d/" + name
 	for _, want := range []string{
 		"Password: \nauthenticate     PAM_AUTH_ERR (7) Authentication failure, ",
-		"\n    decided by " + file + ":3: requisite pam_deny.so: PAM_AUTH_ERR -> die\n  pam_authenticate\n",
+		"\n    decided by " + file + ":3: requisite pam_deny.so: PAM_AUTH_ERR -> die" +
+			"\n        behind " + file + ":2: [success=1 default=ignore] pam_unix.so: PAM_AUTH_ERR -> ignore\n  pam_authenticate\n",
 		"\n    " + file + ":1  optional pam_faildelay.so delay=1000\n        ignore -> ignore, ",
 		"\n        asked for a delay of 1ms after a failure\n",
 		"\n    " + file + ":2  [success=1 default=ignore] pam_unix.so nodelay\n        auth_err -> ignore, ",
