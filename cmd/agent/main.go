@@ -6,6 +6,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -14,6 +15,7 @@ func main() {
 	cmd := &cobra.Command{
 		Use:               "agent",
 		Short:             "Log people in through pamhelper, without privileges and without libpam",
+		Version:           version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -22,4 +24,12 @@ func main() {
 	err := cmd.Execute()
 	report(os.Stderr, err)
 	os.Exit(statusOf(err))
+}
+
+// version is the one that the go command stamped.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,7 @@ hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
 say what is in a stack and what it would do, without running it, and "pamhelper
 check" what is wrong with it. "pamhelper sessions" lists the logins that are open,
 and "pamhelper sweep" closes those whose worker has died.`,
+		Version:           version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -77,6 +79,14 @@ and "pamhelper sweep" closes those whose worker has died.`,
 	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), check.Command(), predict.Command(),
 		sweep.Command(), sweep.SessionsCommand())
 	return cmd
+}
+
+// version is the one that the go command stamped.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 func workerCommand() *cobra.Command {
