@@ -36,8 +36,9 @@ type Exec struct {
 var _ Launcher = Exec{}
 
 // reapTimeout is how long closing waits for a worker to leave by itself: longer
-// than its close deadline, at which it ends what a hanging module had started.
-const reapTimeout = 30 * time.Second
+// than it takes to end what the login started, to wait for locks on the machine's
+// login records, and to come to the close deadline.
+const reapTimeout = time.Minute
 
 // Launch starts one worker. ctx bounds the start only, not the worker's life.
 func (e Exec) Launch(ctx context.Context) (net.Conn, error) {

@@ -174,9 +174,9 @@ func ExitOf(pid int) *pb.Exited {
 	return exited
 }
 
-// AwaitExit returns when the process has ended. The descriptor is a pidfd, opened
-// while the process cannot have been waited for.
-func AwaitExit(pidfd *os.File) {
+// AwaitExit returns when a child has ended and ExitOf can tell how. The descriptor
+// is its pidfd, opened while it cannot have been waited for.
+func AwaitExit(pid int, pidfd *os.File) {
 	raw, err := pidfd.SyscallConn()
 	if err != nil {
 		return
@@ -186,6 +186,10 @@ func AwaitExit(pidfd *os.File) {
 		n, err := unix.Poll(poll, 0)
 		return n > 0 || err != nil && err != unix.EINTR
 	})
+	// The end of one that is traced is shown to its tracer alone, until that has
+	// let it go. This takes a thread, and most often no time.
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
 }
 
 // cMemory is memory of C that is freed together.

@@ -117,7 +117,9 @@ func (w *worker) endRecorded(held *record.Held) {
 	})
 	for _, p := range held.GetProcesses() {
 		if p.GetLoginRecord() {
-			w.logRecord("logout", loginrecord.Logout(loginrecord.Entry{Line: p.GetTerminal(), PID: int(held.GetWorker()), Time: time.Now()}))
+			w.keep("logout", func() error {
+				return loginrecord.Logout(loginrecord.Entry{Line: p.GetTerminal(), PID: int(held.GetWorker()), Time: time.Now()})
+			})
 		}
 		if p.GetTerminal() == "" {
 			continue

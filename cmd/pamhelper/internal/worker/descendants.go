@@ -4,6 +4,7 @@ import (
 	"log"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 )
@@ -11,26 +12,35 @@ import (
 // killDescendants kills every process below this one: what modules forked and
 // left behind, in whatever session or process group. What a module made a
 // daemon (its parent gone) is no descendant and stays.
+//
+// A user can make a process that does not end when it is killed (ptrace(2),
+// PTRACE_O_TRACEEXIT; a file system of the user's that does not answer): none is
+// waited for longer than killTimeout.
 func killDescendants(logger *log.Logger) {
-	const rounds = 10 // a child may fork while we look
-	for range rounds {
-		if !haveChildren() {
-			return
-		}
-		alive := proc.Descendants(os.Getpid())
+	told := map[int]bool{}
+	deadline := time.Now().Add(killTimeout)
+	for pause := time.Millisecond; haveChildren(); pause = min(2*pause, 50*time.Millisecond) {
+		alive := proc.Descendants(os.Getpid()) // again: a child may fork while we look
 		if len(alive) == 0 {
 			return
 		}
+		if time.Now().After(deadline) {
+			logger.Printf("%d processes do not end", len(alive))
+			return
+		}
 		for _, pid := range alive {
-			logger.Printf("killing process %d, left running by a module", pid)
+			if !told[pid] {
+				told[pid] = true
+				logger.Printf("killing process %d, left running", pid)
+			}
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
-		var status syscall.WaitStatus
-		for _, pid := range alive {
-			syscall.Wait4(pid, &status, 0, nil) // fails for those that are not our own children
-		}
+		time.Sleep(pause)
 	}
 }
+
+// killTimeout is how long what was killed may take to end.
+const killTimeout = 2 * time.Second
 
 // haveChildren spares most logins the walk through /proc: who has no child has
 // no descendant.

@@ -13,11 +13,13 @@ import (
 type life struct {
 	stopped chan struct{}
 	onHang  func()
+	onStop  func() // called once, as soon as the login is stopped
 
 	mu      sync.Mutex
 	why     error
 	isOpen  bool // a session was opened
 	isOver  bool
+	apart   int // calls of aside that run
 	login   *time.Timer
 	closing *time.Timer
 	began   time.Time
@@ -25,7 +27,7 @@ type life struct {
 }
 
 func newLife(limits policy) *life {
-	l := &life{stopped: make(chan struct{}), began: time.Now(), limits: limits, onHang: func() {}}
+	l := &life{stopped: make(chan struct{}), began: time.Now(), limits: limits, onHang: func() {}, onStop: func() {}}
 	l.login = time.AfterFunc(limits.login, l.timedOut)
 	return l
 }
@@ -99,10 +101,11 @@ func (l *life) bound(call func()) {
 	}
 }
 
-// aside runs a call that has a bound of its own: the close deadline, where it
-// runs already, begins again behind it.
+// aside runs a call that has a bound of its own: the close deadline, also where
+// the login is stopped meanwhile, begins behind it.
 func (l *life) aside(call func()) {
 	l.mu.Lock()
+	l.apart++
 	if l.closing != nil {
 		l.closing.Stop()
 	}
@@ -110,7 +113,8 @@ func (l *life) aside(call func()) {
 	call()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closing != nil && !l.isOver {
+	l.apart--
+	if l.closing != nil && l.apart == 0 && !l.isOver {
 		l.closing.Reset(l.limits.close)
 	}
 }
@@ -133,7 +137,19 @@ func (l *life) stop(reason error) {
 	l.login.Stop()
 	if l.closing == nil {
 		l.closing = time.AfterFunc(l.limits.close, l.onHang)
+		if l.apart > 0 {
+			l.closing.Stop()
+		}
 	}
+	l.onStop()
+}
+
+// isClosing reports whether the close deadline runs, or will behind a call of
+// aside.
+func (l *life) isClosing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closing != nil
 }
 
 func (l *life) isStopped() bool {

@@ -40,3 +40,21 @@ func TestLeavingDuringTheClosingDoesNotRestartItsDeadline(t *testing.T) {
 		t.Error("the close deadline was started again")
 	}
 }
+
+func TestStoppingAsideLeavesTheCloseDeadlineForAfterwards(t *testing.T) {
+	limits := builtin()
+	limits.close = 10 * time.Millisecond
+	l := newLife(limits)
+	defer l.over()
+	hung := make(chan struct{})
+	l.onHang = func() { close(hung) }
+	l.aside(func() {
+		l.aside(func() { l.stop(nil) })
+		select {
+		case <-hung:
+			t.Error("the close deadline came while it was not to run")
+		case <-time.After(5 * limits.close):
+		}
+	})
+	<-hung
+}

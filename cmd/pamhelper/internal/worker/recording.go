@@ -81,12 +81,12 @@ func (w *worker) recordLogin(p *process, a userprocess.Passwd) {
 		return
 	}
 	p.recorded = true
-	w.logRecord("login", loginrecord.Login(w.entry(p.terminal.Name, a.UID)))
+	w.keep("login", func() error { return loginrecord.Login(w.entry(p.terminal.Name, a.UID)) })
 }
 
 func (w *worker) recordLogout(p *process) {
 	if p.recorded {
-		w.logRecord("logout", loginrecord.Logout(w.entry(p.terminal.Name, 0)))
+		w.keep("logout", func() error { return loginrecord.Logout(w.entry(p.terminal.Name, 0)) })
 	}
 }
 
@@ -96,13 +96,30 @@ func (w *worker) recordFailure() {
 	if !w.loginRecords || w.conv.abandoned {
 		return
 	}
-	w.logRecord("failed login", loginrecord.Failed(w.entry("", 0)))
+	w.keep("failed login", func() error { return loginrecord.Failed(w.entry("", 0)) })
 }
 
 // entry is one for the machine's files. The worker's process id stands there: it
 // lives as long as the login.
 func (w *worker) entry(line string, uid uint32) loginrecord.Entry {
 	return loginrecord.Entry{User: w.user, UID: uid, Line: line, Host: w.config.Rhost, PID: os.Getpid(), Time: time.Now()}
+}
+
+// maxRecordWait is how long the records of a login that ends may wait for others'
+// locks on the machine's files, before the rest of them is left out.
+const maxRecordWait = 15 * time.Second
+
+// keep writes one record of the machine's files. Everybody who may read them can
+// keep them locked, and each wait ends by itself (package loginrecord): it must
+// not take the time that closing the session has.
+func (w *worker) keep(what string, write func() error) {
+	if w.life.isStopped() && w.recordWait > maxRecordWait {
+		w.log.Printf("%s: record of the %s: left out, the files are kept locked", w.name(), what)
+		return
+	}
+	began := time.Now()
+	w.life.aside(func() { w.logRecord(what, write()) })
+	w.recordWait += time.Since(began)
 }
 
 // logRecord logs what could not be written. A file that does not exist is the

@@ -86,7 +86,7 @@ func (p *process) descriptors(req *call, a userprocess.Passwd) (files [3]*os.Fil
 	window := req.GetStart().GetTerminal()
 	if window == nil {
 		files = [3]*os.File(req.files)
-		userprocess.GivePipes(files, a)
+		userprocess.GivePipes(files, a, isLog)
 		return files, nil
 	}
 	var slave *os.File
@@ -114,7 +114,8 @@ func (w *worker) run(p *process, a userprocess.Passwd, command string, environme
 		child.Abandon()
 		return err
 	}
-	if err := child.Release(); err != nil {
+	w.life.aside(func() { err = child.Release() })
+	if err != nil {
 		w.processes.forget(p)
 		return errors.Join(err, w.writeDown())
 	}

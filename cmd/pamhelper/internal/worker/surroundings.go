@@ -27,6 +27,13 @@ func logFile() *os.File {
 	return os.NewFile(uintptr(C.pamhelper_start.log), "log")
 }
 
+// isLog reports whether a pipe is the one that the log goes to.
+func isLog(pipe int) bool {
+	var log, other unix.Stat_t
+	return unix.Fstat(int(C.pamhelper_start.log), &log) == nil && unix.Fstat(pipe, &other) == nil &&
+		log.Dev == other.Dev && log.Ino == other.Ino
+}
+
 // harden finishes what the constructor began (design: a worker's surroundings
 // are its own, whatever its starter's were).
 func harden() error {

@@ -73,15 +73,18 @@ type worker struct {
 	recorded     bool         // keep a record in /run/pamhelper
 	record       *record.Held // nil: nothing to undo yet
 	loginRecords bool         // keep utmp, wtmp, lastlog and btmp
+	recordWait   time.Duration
 
 	sending sync.Mutex
 	hung    bool // the agent was told that a module hangs: no event after that
-	tx      transaction
-	service string       // as bound by Begin
-	user    string       // as bound by Begin
-	title   atomic.Value // both, for the log
-	crashFD int          // where the signal handler writes
-	denied  bool         // may not log in, and must not learn that
+	// writesLeft is what is left of closingWrites.
+	writesLeft time.Duration
+	tx         transaction
+	service    string       // as bound by Begin
+	user       string       // as bound by Begin
+	title      atomic.Value // both, for the log
+	crashFD    int          // where the signal handler writes
+	denied     bool         // may not log in, and must not learn that
 
 	traces     []libpam.Trace // of the step that runs
 	tracing    bool           // the starter gets them
@@ -169,6 +172,8 @@ func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
 	w.queue = make(chan *call, ipc.MaxQueued)
 	w.processes = newProcesses()
 	w.life = newLife(w.policy)
+	w.writesLeft = closingWrites
+	w.life.onStop = func() { conn.SetWriteDeadline(time.Now().Add(closingWrites)) }
 	w.conv = &conversation{w: w}
 	w.start = func(config libpam.Config) (transaction, libpam.Status) {
 		tx, status := libpam.Start(config)
@@ -333,6 +338,10 @@ func readFault(err error) error {
 // writeTimeout is how long an agent may leave events unread.
 const writeTimeout = 10 * time.Second
 
+// closingWrites is the same for all events together that come under the close
+// deadline: an agent that does not read must not take the time that closing has.
+const closingWrites = 2 * time.Second
+
 // send sends an event, with the descriptors that it declares.
 func (w *worker) send(event *pb.Event, files ...*os.File) {
 	w.sending.Lock()
@@ -341,6 +350,11 @@ func (w *worker) send(event *pb.Event, files ...*os.File) {
 		return // the last event has been sent
 	}
 	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if w.life.isClosing() { // asked behind that: stopping sets a deadline too
+		began := time.Now()
+		w.conn.SetWriteDeadline(began.Add(w.writesLeft))
+		defer func() { w.writesLeft -= time.Since(began) }()
+	}
 	if err := w.conn.WriteFiles(event, files); err != nil && w.conn.Err() != nil {
 		w.life.stop(nil)
 	} else if err != nil {
