@@ -141,12 +141,12 @@ func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 	body, err := ReadFrame(c.r)
 	files, lost := c.takeRights()
 	if err != nil {
-		closeFiles(files)
+		Release(files)
 		return nil, c.fail(err)
 	}
 	defer clear(body)
 	if err := proto.Unmarshal(body, m); err != nil {
-		closeFiles(files)
+		Release(files)
 		if req, ok := m.(*pb.Request); ok {
 			clear(req.GetAnswer().GetText()) // what was decoded before the fault
 		}
@@ -154,11 +154,11 @@ func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 	}
 	declared := declaredDescriptors(m)
 	if lost && declared > 0 {
-		closeFiles(files)
+		Release(files)
 		return nil, ErrDescriptorsLost
 	}
 	if lost || declared != len(files) {
-		closeFiles(files)
+		Release(files)
 		return nil, c.fail(&ViolationError{Text: fmt.Sprintf("%d descriptors with a message that declares %d", len(files), declared)})
 	}
 	return files, nil

@@ -227,7 +227,7 @@ func (p *Process) Wait(ctx context.Context) (Exit, error) {
 func (c *Client) newProcess(started *pb.Started, files []*os.File) *Process {
 	said := started.GetProcess()
 	if said == nil {
-		closeFiles(files)
+		Release(files)
 		return nil
 	}
 	p := &Process{
@@ -236,7 +236,7 @@ func (c *Client) newProcess(started *pb.Started, files []*os.File) *Process {
 	}
 	if len(files) > 0 {
 		p.Master = pollable(files[0])
-		closeFiles(files[1:])
+		Release(files[1:])
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
@@ -136,8 +138,45 @@ func filesOf(oob []byte) (files []*os.File) {
 	return files
 }
 
-func closeFiles(files []*os.File) {
-	for _, file := range files {
-		file.Close()
+// closing is what Release has not closed yet.
+var closing struct {
+	sync.Mutex
+	calls int
+	kept  []*os.File
+}
+
+const (
+	releaseWait = 100 * time.Millisecond
+	mostClosing = 64
+)
+
+// Release closes descriptors that a peer sent. The peer decides how long that
+// takes (socket(7), SO_LINGER; a FUSE file system that does not answer a flush):
+// it is waited for a moment, and goes on behind that. Where too many do already,
+// the others stay open until the process ends.
+func Release(files []*os.File) {
+	if len(files) == 0 {
+		return
+	}
+	closing.Lock()
+	defer closing.Unlock()
+	if closing.calls >= mostClosing {
+		closing.kept = append(closing.kept, files...)
+		return
+	}
+	closing.calls++
+	closed := make(chan struct{})
+	go func() {
+		for _, file := range files {
+			file.Close()
+		}
+		close(closed)
+		closing.Lock()
+		defer closing.Unlock()
+		closing.calls--
+	}()
+	select {
+	case <-closed:
+	case <-time.After(releaseWait):
 	}
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"os"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -14,8 +15,6 @@ type call struct {
 }
 
 func (c *call) closeFiles() {
-	for _, file := range c.files {
-		file.Close()
-	}
+	ipc.Release(c.files)
 	c.files = nil
 }
