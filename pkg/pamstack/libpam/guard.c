@@ -1,7 +1,7 @@
 /* The signals of a fault belong to this file: a fault in a module, or in a
  * thread that it left running, would otherwise end as a trace of the Go runtime.
  * What modules change for the whole process and Go depends on (dispositions, the
- * signal mask) is put back when a libpam call returns. */
+ * signal mask, user and group ids) is put back when a libpam call returns. */
 #define _GNU_SOURCE
 #include "hooks.h"
 
@@ -23,6 +23,8 @@ static struct sigaction go_actions[SIGNALS];    /* as the Go runtime wants them 
 static struct sigaction our_actions[SIGNALS];   /* the same, but for faults */
 static struct sigaction child_actions[SIGNALS]; /* zero: the default */
 static sigset_t our_mask, pam_mask, child_mask;
+static uid_t our_uids[3]; /* real, effective, saved */
+static gid_t our_gids[3];
 static int have_child_mask;
 static int crash_fd = -1;
 static pid_t our_pid;
@@ -190,24 +192,48 @@ int pamhelper_in_module(void)
 	return inside && pthread_equal(pthread_self(), pam_thread) && getpid() == our_pid;
 }
 
+/* A module may forget to take back an id that it changed. The user's id first: the
+ * right to change the others comes with it. */
+static void put_ids(void)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	if (getresuid(&u[0], &u[1], &u[2]) == 0 && memcmp(u, our_uids, sizeof u) != 0 &&
+	    setresuid(our_uids[0], our_uids[1], our_uids[2]) != 0)
+		return; /* given up for good */
+	if (getresgid(&g[0], &g[1], &g[2]) == 0 && memcmp(g, our_gids, sizeof g) != 0 &&
+	    setresgid(our_gids[0], our_gids[1], our_gids[2]) != 0)
+		return;
+}
+
 void pamhelper_guard_enter(void)
 {
 	pthread_sigmask(SIG_SETMASK, NULL, &our_mask);
+	getresuid(&our_uids[0], &our_uids[1], &our_uids[2]);
+	getresgid(&our_gids[0], &our_gids[1], &our_gids[2]);
 	inside = 1;
 }
 
-void pamhelper_guard_leave(void)
+static void leave(void)
 {
 	inside = 0;
 	put_actions();
 	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
 }
 
+void pamhelper_guard_leave(void)
+{
+	leave();
+	put_ids();
+}
+
+/* The ids stay the module's: it is not at its end. */
 void pamhelper_guard_suspend(void)
 {
 	pamhelper_trace_pause();
 	pthread_sigmask(SIG_SETMASK, &our_mask, &pam_mask);
-	pamhelper_guard_leave();
+	leave();
 }
 
 void pamhelper_guard_resume(void)

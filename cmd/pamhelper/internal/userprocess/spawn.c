@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,18 +52,24 @@ static int set_limits(const struct rlimit *limits)
 	return 0;
 }
 
-/* The groups are those that the thread holds since pam_setcred. */
-static int become(uid_t uid, gid_t gid)
+/* The groups are those that the thread holds since pam_setcred. A worker that
+ * cannot change is the user already, and only that: a module may have left one
+ * that was root with the user's effective id alone. */
+static int become(int change, uid_t uid, gid_t gid)
 {
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
-	if (syscall(SYS_setresgid, gid, gid, gid) != 0 || syscall(SYS_setresuid, uid, uid, uid) != 0)
+	if (change && (syscall(SYS_setresgid, gid, gid, gid) != 0 || syscall(SYS_setresuid, uid, uid, uid) != 0))
+		return -1;
+	/* The memory is still the worker's. The kernel made it what fs.suid_dumpable
+	 * says; execve makes it the user's. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return -1;
 	errno = EPERM;
 	if (getresuid(&ruid, &euid, &suid) != 0 || ruid != uid || euid != uid || suid != uid)
 		return -1;
-	if (getresgid(&rgid, &egid, &sgid) != 0 || rgid != gid || egid != gid || sgid != gid)
+	if (change && (getresgid(&rgid, &egid, &sgid) != 0 || rgid != gid || egid != gid || sgid != gid))
 		return -1;
 	if (uid != 0 && syscall(SYS_setresuid, -1, 0, -1) == 0)
 		return -1; /* it could become root again */
@@ -120,16 +127,17 @@ static __attribute__((noreturn)) void child(const struct pamhelper_process *p, i
 		_exit(127); /* the worker is gone, and has not written this process down */
 	if (take_descriptors(p->fds) != 0)
 		give_up(report, PAMHELPER_DESCRIPTORS);
+	/* Before what may hang: nobody else's end of file waits for this process. */
+	close_range(3, (unsigned)report - 1, 0);
+	close_range((unsigned)report + 1, ~0U, 0);
 	if (p->terminal && ioctl(0, TIOCSCTTY, 0) != 0)
 		give_up(report, PAMHELPER_TERMINAL);
 	if (set_limits(p->limits) != 0)
 		give_up(report, PAMHELPER_LIMITS);
-	if (p->change && become(p->uid, p->gid) != 0)
+	if (become(p->change, p->uid, p->gid) != 0)
 		give_up(report, PAMHELPER_USER);
 	go_home(p->home);
 	signal(SIGPIPE, SIG_IGN); /* drops the one that is pending where nobody read what go_home said */
-	close_range(3, (unsigned)report - 1, 0);
-	close_range((unsigned)report + 1, ~0U, 0);
 	reset_signals(p->actions);
 	execve(p->shell, p->argv, p->environment);
 	give_up(report, PAMHELPER_EXECUTE);
@@ -179,7 +187,7 @@ int pamhelper_signal(int change, uid_t uid, gid_t gid, pid_t group, int signal)
 	pid_t pid = _Fork();
 	int error = errno;
 	if (pid == 0) {
-		if (change && become(uid, gid) != 0)
+		if (become(change, uid, gid) != 0)
 			_exit(EPERM);
 		_exit(kill(-group, signal) == 0 ? 0 : errno);
 	}

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -447,6 +448,18 @@ static int do_signals(pam_handle_t *h, const struct args *a)
 	return PAM_SUCCESS;
 }
 
+/* Forgets to take the effective user id back. */
+static int do_euid(pam_handle_t *h, const struct args *a)
+{
+	const char *name;
+
+	(void)a;
+	if (pam_get_user(h, &name, NULL) != PAM_SUCCESS)
+		return PAM_USER_UNKNOWN;
+	struct passwd *user = getpwnam(name);
+	return user && seteuid(user->pw_uid) == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+}
+
 static int do_limits(pam_handle_t *h, const struct args *a)
 {
 	for (int i = 0; i < 16; i++) {
@@ -554,6 +567,7 @@ static const struct {
 	{ "variables", do_variables },
 	{ "cleanup", do_cleanup },
 	{ "signals", do_signals },
+	{ "euid", do_euid },
 	{ "limits", do_limits },
 	{ "thread", do_thread },
 	{ "child", do_child },
