@@ -212,7 +212,10 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 		Text:       status.Text(),
 		DurationUs: uint64(duration.Microseconds()),
 	}
-	if w.tx != nil {
+	// What modules set or changed before they said no would tell who exists.
+	if isNo := step == pb.Step_AUTHENTICATE && status != libpam.Success && w.debug == nil; isNo {
+		result.User = []byte(w.user)
+	} else if w.tx != nil {
 		if err := w.acceptable(step); err != nil {
 			return refused, err
 		}
