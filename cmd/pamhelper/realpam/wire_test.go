@@ -25,6 +25,11 @@ type wire struct {
 // wire opens a session of the user.
 func (g *ground) wire() *wire {
 	g.t.Helper()
+	return g.wireOf(&pb.Begin{Service: "sshd", User: []byte(g.user), Rhost: remote})
+}
+
+func (g *ground) wireOf(begin *pb.Begin) *wire {
+	g.t.Helper()
 	w := &wire{t: g.t}
 	conn, err := ipc.Exec{Path: g.helper, Log: &w.log}.Launch(g.t.Context())
 	if err != nil {
@@ -39,7 +44,7 @@ func (g *ground) wire() *wire {
 	})
 	w.socket, w.Conn = conn, ipc.NewConn(conn)
 	w.say(&pb.Request{Body: &pb.Request_Hello{Hello: &pb.Hello{Version: ipc.Version, Features: []string{ipc.FeatureProcesses}}}})
-	w.say(&pb.Request{Body: &pb.Request_Begin{Begin: &pb.Begin{Service: "sshd", User: []byte(g.user), Rhost: remote}}})
+	w.say(&pb.Request{Body: &pb.Request_Begin{Begin: begin}})
 	w.say(&pb.Request{Body: &pb.Request_Authenticate{Authenticate: &pb.Authenticate{}}})
 	w.say(&pb.Request{Body: &pb.Request_Account{Account: &pb.Account{}}})
 	w.say(&pb.Request{Body: &pb.Request_Credentials{Credentials: &pb.Credentials{}}})
