@@ -13,6 +13,7 @@ import (
 type Leader struct {
 	PID   int
 	Start uint64 // as Process.Start
+	UID   uint32 // of the user whose it was
 }
 
 // How often nothing has to be seen of a session where other processes ended
@@ -38,22 +39,26 @@ func Members(leaders []Leader) (members []Process, err error) {
 // each calls found with every living member, at once when it has been read, and
 // reports whether none can have been missed.
 //
-// The number of a session is in use as long as it has members. It could be
-// another session by now only where leader and members were all gone: then its
-// leader's start time differs, or its members are older than the leader was.
+// The number of a session is in use as long as it has members. Where leader and
+// members were all gone it may be another session by now: that one's leader has
+// another start time. Where no leader is there at all, a member has to be the
+// user's as well.
 func each(leaders []Leader, found func(Process)) (settled bool, err error) {
-	start := map[int]uint64{}
+	known, gone := map[int]Leader{}, map[int]bool{}
 	for _, leader := range leaders {
 		now, err := Read(leader.PID)
 		switch {
-		case errors.Is(err, fs.ErrNotExist), err == nil && now.Start == leader.Start:
-			start[leader.PID] = leader.Start
+		case errors.Is(err, fs.ErrNotExist):
+			known[leader.PID], gone[leader.PID] = leader, true
 		case err != nil:
 			return false, err
+		case now.Start == leader.Start:
+			known[leader.PID] = leader
 		}
 	}
 	return walk(func(p Process) {
-		if since, ok := start[p.Session]; ok && !p.Zombie && p.Start >= since {
+		leader, ok := known[p.Session]
+		if ok && !p.Zombie && p.Start >= leader.Start && (!gone[leader.PID] || belongs(p.PID, leader.UID)) {
 			found(p)
 		}
 	})

@@ -35,7 +35,7 @@ func newSession(t *testing.T, script string) *session {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, Leader: Leader{PID: cmd.Process.Pid}}
+	s := &session{t: t, Leader: Leader{PID: cmd.Process.Pid, UID: uint32(os.Getuid())}}
 	t.Cleanup(func() {
 		for _, pid := range append(s.pids, s.PID) {
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -122,6 +122,18 @@ func TestASessionOfAnotherProcessWithTheSameNumberStays(t *testing.T) {
 		}
 	}
 	s.ended()
+}
+
+func TestWhatAGoneLeaderLeftIsEndedOnlyWhereItIsTheUsers(t *testing.T) {
+	s := newSession(t, `sleep 1000 & echo $!`)
+	var status syscall.WaitStatus
+	syscall.Wait4(s.PID, &status, 0, nil) // now nobody has the leader's number
+	for uid, want := range map[uint32]int{uint32(os.Getuid()): 1, 54321: 0} {
+		members, err := Members([]Leader{{PID: s.PID, Start: s.Start, UID: uid}})
+		if len(members) != want || err != nil {
+			t.Errorf("uid %d: members %v, %v; want %d", uid, members, err, want)
+		}
+	}
 }
 
 func TestAProcessThatCannotBeEndedIsCounted(t *testing.T) {

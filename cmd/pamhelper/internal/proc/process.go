@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,23 @@ func Read(pid int) (Process, error) {
 		PID: pid, Parent: parent, Group: group, Session: session, Terminal: device(uint32(terminal)),
 		Start: start, Zombie: state == "Z" || state == "X",
 	}, errors.Join(err1, err2, err3, err4, err5)
+}
+
+// belongs reports whether a process is of a user: it has one of the user's ids, or
+// its login was the user's (pam_loginuid), whatever it has become since.
+func belongs(pid int, uid uint32) bool {
+	user := strconv.FormatUint(uint64(uid), 10)
+	dir := "/proc/" + strconv.Itoa(pid)
+	if login, err := os.ReadFile(dir + "/loginuid"); err == nil && strings.TrimSpace(string(login)) == user {
+		return true
+	}
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		return false
+	}
+	_, ids, _ := strings.Cut(string(status), "\nUid:")
+	ids, _, _ = strings.Cut(ids, "\n")
+	return slices.Contains(strings.Fields(ids), user)
 }
 
 // device turns a number as stat has it (proc(5), tty_nr: bits 15 to 8 are the

@@ -105,7 +105,7 @@ func (w *worker) closeInFreshHandle(held *record.Held) (libpam.Status, error) {
 func (w *worker) endRecorded(held *record.Held) {
 	var leaders []proc.Leader
 	for _, p := range held.GetProcesses() {
-		leaders = append(leaders, proc.Leader{PID: int(p.GetPid()), Start: p.GetStartTime()})
+		leaders = append(leaders, proc.Leader{PID: int(p.GetPid()), Start: p.GetStartTime(), UID: held.GetUid()})
 	}
 	if len(leaders) == 0 {
 		return

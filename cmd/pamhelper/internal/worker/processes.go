@@ -105,7 +105,7 @@ func (w *worker) reap() {
 	if len(exited) == 0 {
 		return
 	}
-	members, err := proc.Members(leaders(exited))
+	members, err := proc.Members(w.leaders(exited))
 	if err != nil {
 		w.log.Printf("%s: %v", w.name(), err)
 		return // they are waited for behind the next one, or with the login
@@ -127,7 +127,7 @@ func (w *worker) endProcesses() {
 		return
 	}
 	w.life.aside(func() {
-		if err := proc.End(leaders(all), w.policy.grace, w.takeExits); err != nil {
+		if err := proc.End(w.leaders(all), w.policy.grace, w.takeExits); err != nil {
 			w.log.Printf("%s: %v", w.name(), err)
 		}
 		w.takeLastExits()
@@ -165,9 +165,9 @@ func (w *worker) takeLastExits() {
 	w.reap()
 }
 
-func leaders(list []*process) (leaders []proc.Leader) {
+func (w *worker) leaders(list []*process) (leaders []proc.Leader) {
 	for _, p := range list {
-		leaders = append(leaders, proc.Leader{PID: p.pid, Start: p.start})
+		leaders = append(leaders, proc.Leader{PID: p.pid, Start: p.start, UID: w.passwd.UID})
 	}
 	return leaders
 }
