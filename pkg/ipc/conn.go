@@ -42,10 +42,12 @@ func NewConn(stream net.Conn) *Conn {
 	return c
 }
 
-// Close closes the stream. The peer sees the end of file.
+// Close closes the stream. The peer sees the end of file, also where a process
+// that was forked meanwhile still has the descriptor.
 func (c *Conn) Close() error {
 	c.fail(net.ErrClosed)
 	c.failWriting(net.ErrClosed)
+	c.leave()
 	return c.stream.Close()
 }
 

@@ -23,7 +23,7 @@ func (w *worker) startProcess(req *call) (outcome, error) {
 	started := &pb.Started{}
 	p, omitted, err := w.launch(req)
 	if err != nil {
-		w.log.Printf("%s: no process started: %v", w.name(), err)
+		w.log.Printf("%s: no process started: %s", w.name(), printable(err.Error()))
 		started.Outcome = &pb.Started_NotStarted{NotStarted: notStarted(err)}
 		w.send(&pb.Event{Body: &pb.Event_Started{Started: started}})
 		return succeeded, nil
