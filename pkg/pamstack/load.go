@@ -31,7 +31,8 @@ const otherService = "other"
 // Load reads a service as pam_start(3) does for a process with the rights of
 // this one, and resolves its modules. That pam_start would fail is no error
 // here, see Stack.Err. The error is one of Find or Detect, or an *Error that
-// wraps ErrTooLarge: more than 4 MiB or 65536 lines, all files together and each as often as it is read.
+// wraps ErrTooLarge: more than 4 MiB or 65536 lines, all files together and each
+// as often as it is read. Then the stack is there too, as far as it was read.
 func Load(service string, config Config) (*Stack, error) {
 	if config.Libpam.ModuleDir == "" {
 		var err error
@@ -70,7 +71,7 @@ func newLoader(service string, config Config) *loader {
 func (l *loader) load() (*Stack, error) {
 	l.stack.Err = l.start()
 	if errors.Is(l.stack.Err, ErrTooLarge) {
-		return nil, l.stack.Err
+		return l.stack, l.stack.Err
 	}
 	return l.stack, nil
 }
@@ -196,5 +197,5 @@ func (l *loader) unreadable(path string, via *Line, err error) error {
 	if errors.Is(err, errSpecial) {
 		return l.stop(line, SpecialFile, ErrUndefined, "")
 	}
-	return &Error{Note: Note{Line: line, Problem: TooLarge}, Err: ErrTooLarge}
+	return l.stop(line, TooLarge, ErrTooLarge, "")
 }

@@ -232,7 +232,7 @@ func TestHostileFilesAreTooLarge(t *testing.T) {
 	} {
 		stack, err := systemLoader(t, upstream, "svc", files).load()
 		var at *Error
-		if stack != nil || !errors.Is(err, ErrTooLarge) || !errors.As(err, &at) || at.Line.File == "" {
+		if stack == nil || stack.Err != err || !errors.Is(err, ErrTooLarge) || !errors.As(err, &at) || at.Line.File == "" {
 			t.Errorf("%s: got %v, %v, want %v with its place", name, stack, err, ErrTooLarge)
 		}
 	}

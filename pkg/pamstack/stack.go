@@ -16,8 +16,8 @@ type Stack struct {
 	Lines []*Line
 	// Notes are the problems met, in the order of reading.
 	Notes []Note
-	// Err is why pam_start fails (ErrAbort), or why nobody can tell what it
-	// does (ErrUndefined): an *Error. Nil where it succeeds. With an error the
+	// Err is why pam_start fails (ErrAbort), why nobody can tell what it does
+	// (ErrUndefined), or that not all was read (ErrTooLarge): an *Error. Nil where it succeeds. With an error the
 	// stack is as far as libpam came.
 	Err error
 

@@ -68,6 +68,11 @@ var brokenSystems = []broken{
 				m.t.Fatal(err)
 			}
 		}, inTurn(removes(serviceFile), plain)},
+	{"file-too-large", "error file-too-large /etc/pam.d/example:0",
+		writes(serviceFile, "auth required pam_gone.so\n"+strings.Repeat("# \n", 1<<16)), plain},
+	{"file-too-large", "error file-too-large /etc/pam.d/example:0", writes(serviceFile, strings.Repeat("#", 5<<20)), plain},
+	{"file-too-large", "error file-too-large /etc/pam.d/common:0", inTurn(writes("/etc/pam.d/common", strings.Repeat("#", 5<<20)),
+		writes(serviceFile, "auth include common\nauth required pam_unix.so\n")), removes("/etc/pam.d/common")},
 	{"file-skipped", "warning file-skipped /etc/pam.d/example:0",
 		func(m *system) { m.link("gone", serviceFile) }, inTurn(removes(serviceFile), plain)},
 	{"file-writable", "error file-writable /etc/pam.d/example:0", inTurn(plain, sets(serviceFile, 0o666)), sets(serviceFile, 0o644)},
@@ -149,6 +154,18 @@ func TestRootokLetsInAnybodyWhereAProgramOfRootAsks(t *testing.T) {
 	m.file("/etc/pam.d/su", stack)
 	wantAt(t, m.run(), "error auth-trusted /etc/pam.d/sshd:1")
 	wantAt(t, m.run(), "info auth-trusted /etc/pam.d/su:1")
+}
+
+// Also where other is the one, which is read with every service.
+func TestATooLargeFileDoesNotKeepOthersFromBeingChecked(t *testing.T) {
+	for _, large := range []string{"aaa", "zzz", "other"} {
+		m := newSystem(t, debian)
+		m.file(serviceFile, "auth required pam_gone.so\n")
+		m.file("/etc/pam.d/"+large, strings.Repeat("#", 5<<20))
+		found := m.run()
+		wantAt(t, found, "error file-too-large /etc/pam.d/"+large+":0")
+		wantAt(t, found, "error module-not-found /etc/pam.d/example:1")
+	}
 }
 
 func TestAFileThatDoesNotOpenIsNotCalledEmpty(t *testing.T) {

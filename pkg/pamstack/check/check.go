@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -24,8 +25,8 @@ type checker struct {
 }
 
 // Run checks services; all that there are where none are named. Files that are
-// only included are checked with those that include them. The error is one of
-// pamstack.Load, or a directory of services that cannot be read.
+// only included are checked with those that include them. The error is one
+// of pamstack.Find or Detect, or a directory of services that cannot be read.
 func Run(services []string, config pamstack.Config) ([]Finding, error) {
 	c := &checker{
 		config: config, found: findings{}, owners: ownersOf(config), readBy: map[string][]string{},
@@ -67,7 +68,7 @@ func (c *checker) resolve() error {
 func (c *checker) run(services, named []string) ([]Finding, error) {
 	var loaded []*service
 	for _, name := range services {
-		stack, err := pamstack.Load(name, c.config)
+		stack, err := c.load(name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -89,6 +90,15 @@ func (c *checker) run(services, named []string) ([]Finding, error) {
 	}
 	c.files()
 	return c.found.sorted(), nil
+}
+
+// load reads a service. One that is too large is there as far as it was read.
+func (c *checker) load(name string) (*pamstack.Stack, error) {
+	stack, err := pamstack.Load(name, c.config)
+	if errors.Is(err, pamstack.ErrTooLarge) {
+		return stack, nil
+	}
+	return stack, err
 }
 
 // check is all that is checked of one service.

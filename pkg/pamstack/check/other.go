@@ -89,7 +89,7 @@ func (c *checker) otherService() error {
 		c.atFile(c.places(otherName)[0], "other-missing", severity, "there is no service other")
 		return nil
 	}
-	stack, err := pamstack.Load(nobody, c.config)
+	stack, err := c.load(nobody)
 	if err != nil {
 		return err
 	}

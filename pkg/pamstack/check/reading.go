@@ -36,6 +36,7 @@ var readingProblems = map[pamstack.Problem]readingProblem{
 	pamstack.NameEmpty:          {"name-empty", Error, "the path has no file name"},
 	pamstack.FileSkipped:        {"file-skipped", Warning, "the file is there but does not open"},
 	pamstack.SpecialFile:        {"special-file", Error, "it is neither a file nor a directory"},
+	pamstack.TooLarge:           {"file-too-large", Error, "with this file there are more than 4 MiB or 65536 lines"},
 	pamstack.NoFile:             {"service-missing", Error, "there is no file for the service"},
 }
 
@@ -79,7 +80,7 @@ func (s *service) explained(i int) bool {
 // otherBroken reports that the service other keeps a service from starting.
 func (s *service) otherBroken() {
 	var failed *pamstack.Error
-	if s.name == otherName || !errors.As(s.stack.Err, &failed) || failed.Problem == pamstack.NoFile {
+	if s.name == otherName || !errors.As(s.stack.Err, &failed) || failed.Problem == pamstack.NoFile || failed.Problem == pamstack.TooLarge {
 		return
 	}
 	top := failed.Line
