@@ -114,6 +114,9 @@ func (s *service) exec(h *pamstack.Handler) {
 		s.at(h, "exec-command", execSeverity(h), "%q is no absolute path", command)
 		return
 	}
+	if who := s.changeable(command); who != "" {
+		s.at(h, "exec-writable", Error, "%s", who)
+	}
 	info, err := s.stat(command)
 	switch {
 	case err != nil:
@@ -124,9 +127,6 @@ func (s *service) exec(h *pamstack.Handler) {
 		return
 	case info.Mode()&0o111 == 0:
 		s.at(h, "exec-command", execSeverity(h), "%s is not executable", command)
-	}
-	if who := s.changeable(command); who != "" {
-		s.at(h, "exec-writable", Error, "%s", who)
 	}
 	if h.Facility == pamstack.Session && value(h, "type") == "" {
 		s.at(h, "exec-both-ways", Info, "%s runs when a session opens, and again when it closes", command)

@@ -76,7 +76,17 @@ var brokenSystems = []broken{
 	{"file-skipped", "warning file-skipped /etc/pam.d/example:0",
 		func(m *system) { m.link("gone", serviceFile) }, inTurn(removes(serviceFile), plain)},
 	{"file-writable", "error file-writable /etc/pam.d/example:0", inTurn(plain, sets(serviceFile, 0o666)), sets(serviceFile, 0o644)},
-	{"file-writable", "error file-writable /etc/pam.d/example:0", inTurn(plain, sets("/etc/pam.d", 0o777)), sets("/etc/pam.d", 0o777|os.ModeSticky)},
+	{"file-writable", "error file-writable /etc/pam.d/example:0", inTurn(plain, sets("/etc/pam.d", 0o777)), sets("/etc/pam.d", 0o755)},
+	{"file-writable", "error file-writable /etc/pam.d/example:0", inTurn(plain, sets("/etc/pam.d", 0o777|os.ModeSticky)), sets("/etc/pam.d", 0o755)},
+	{"file-writable", "error file-writable /usr/lib/pam.d/example:0", // the first place can be filled
+		inTurn(writes("/usr/lib/pam.d/example", "auth required pam_unix.so\n"), sets("/etc/pam.d", 0o777|os.ModeSticky)), sets("/etc/pam.d", 0o755)},
+	{"file-writable", "error file-writable /etc/pam.d/example:0", // the link can be replaced
+		inTurn(writes("/etc/ours/example", "auth required pam_unix.so\n"), writes("/srv/all/x", ""), sets("/srv/all", 0o777),
+			func(m *system) {
+				m.link("../../etc/ours/example", "/srv/all/link")
+				m.link("../../srv/all/link", serviceFile)
+			}),
+		sets("/srv/all", 0o755)},
 	{"file-writable", "error file-writable /etc/security/limits.conf:0", inTurn(writes("/etc/security/limits.conf", ""),
 		writes(serviceFile, "session required pam_limits.so\n"), sets("/etc/security/limits.conf", 0o646)), sets("/etc/security/limits.conf", 0o644)},
 	{"file-unreadable", "info file-unreadable /etc/pam.d/example:0", inTurn(plain, sets(serviceFile, 0o600)), sets(serviceFile, 0o644)},
@@ -119,6 +129,17 @@ var brokenSystems = []broken{
 	{"module-symbol-missing", "error module-symbol-missing /etc/pam.d/example:1", usesModule(sharedObject{wants: []string{"pam_get_item", "example"}}),
 		usesModule(sharedObject{wants: []string{"pam_get_item"}})},
 	{"module-writable", "error module-writable /etc/pam.d/example:1", inTurn(usesModule(sharedObject{}), sets(moduleFile, 0o757)), sets(moduleFile, 0o755)},
+	{"module-writable", "error module-writable /etc/pam.d/example:1", inTurn(writes("/tmp/x", ""), sets("/tmp", 0o777|os.ModeSticky),
+		writes(serviceFile, "-auth sufficient /tmp/gone.so\nauth required pam_unix.so\n")), sets("/tmp", 0o755)},
+	{"module-writable", "error module-writable /etc/pam.d/example:1", // nor is the directory there
+		inTurn(writes("/srv/x", ""), sets("/srv", 0o777|os.ModeSticky), writes(serviceFile, "-auth sufficient /srv/some/gone.so\nauth required pam_unix.so\n")),
+		sets("/srv", 0o755)},
+	{"module-writable", "error module-writable /etc/pam.d/example:1", // libpam tries that first
+		inTurn(writes(serviceFile, "auth required sub/pam_unix.so\n"), writes("/lib/security/sub/pam_unix.so", usual["pam_unix.so"]),
+			writes("/lib/x86_64-linux-gnu/security/x", ""), sets("/lib/x86_64-linux-gnu/security", 0o777|os.ModeSticky)),
+		sets("/lib/x86_64-linux-gnu/security", 0o755)},
+	{"exec-writable", "error exec-writable /etc/pam.d/example:1", inTurn(writes("/tmp/x", ""), sets("/tmp", 0o777|os.ModeSticky),
+		writes(serviceFile, "session optional pam_exec.so type=open_session /tmp/hook\n")), sets("/tmp", 0o755)},
 	{"exec-command", "error exec-command /etc/pam.d/example:1", writes(serviceFile, "session required pam_exec.so type=open_session seteuid\n"),
 		writes(serviceFile, "session required pam_exec.so type=open_session seteuid /bin/true\n")},
 	{"exec-command", "warning exec-command /etc/pam.d/example:1", inTurn(writes("/bin/hook", ""), writes(serviceFile, "session optional pam_exec.so /bin/hook\n")),
@@ -166,6 +187,15 @@ func TestATooLargeFileDoesNotKeepOthersFromBeingChecked(t *testing.T) {
 		wantAt(t, found, "error file-too-large /etc/pam.d/"+large+":0")
 		wantAt(t, found, "error module-not-found /etc/pam.d/example:1")
 	}
+}
+
+// In a sticky directory nobody replaces a directory that is root's.
+func TestADirectoryInAStickyOneIsSafe(t *testing.T) {
+	m := newSystem(t, debian)
+	m.file("/tmp/own/pam_unix.so", usual["pam_unix.so"])
+	m.mode("/tmp", 0o777|os.ModeSticky)
+	m.file(serviceFile, "auth required /tmp/own/pam_unix.so\n-auth optional /tmp/own/gone.so\n")
+	wantNone(t, m.run(), "module-writable")
 }
 
 func TestAFileThatDoesNotOpenIsNotCalledEmpty(t *testing.T) {

@@ -16,6 +16,8 @@ type checker struct {
 	found   findings
 	objects *objects
 	owners  owners
+	// changers are those that changeable has found, by path.
+	changers map[string]string
 	// readBy are the services that read a file, by the file's path.
 	readBy map[string][]string
 	// included are the files that another file includes.
@@ -30,7 +32,7 @@ type checker struct {
 func Run(services []string, config pamstack.Config) ([]Finding, error) {
 	c := &checker{
 		config: config, found: findings{}, owners: ownersOf(config), readBy: map[string][]string{},
-		included: map[string]bool{},
+		included: map[string]bool{}, changers: map[string]string{},
 	}
 	if err := c.resolve(); err != nil {
 		return nil, err

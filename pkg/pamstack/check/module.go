@@ -13,6 +13,7 @@ import (
 // module checks the module of a handler: that libpam can load it, that it has
 // the functions, and that nobody else can change it.
 func (s *service) module(h *pamstack.Handler) {
+	s.writable(h)
 	if h.Module.Err != nil {
 		s.faulty(h)
 		return
@@ -32,8 +33,16 @@ func (s *service) module(h *pamstack.Handler) {
 			s.about(h, lack.Library, "module-library-missing", failing(h), "%s needs the library %s, which is not there", lack.By, lack.Library)
 		}
 	}
-	if who := s.changeable(h.Module.File); who != "" {
-		s.at(h, "module-writable", Error, "%s", who)
+}
+
+// writable reports that somebody else can change what libpam loads, or make it:
+// a file that is not there too, if libpam tries it.
+func (s *service) writable(h *pamstack.Handler) {
+	for _, path := range h.Module.Tried {
+		if who := s.changeable(path); filepath.IsAbs(path) && who != "" {
+			s.at(h, "module-writable", Error, "libpam looks for %s, and %s", path, who)
+			return
+		}
 	}
 }
 

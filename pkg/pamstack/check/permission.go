@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,48 +30,105 @@ func ownersOf(config pamstack.Config) owners {
 	return owners{}
 }
 
-// changeable says who beside the owners can change a file: "" for nobody. A
-// directory on the way counts as well: who can write to it can replace the file.
+// changeable says who beside the owners can change a file, or make it where it
+// is not there: "" for nobody. Every directory on the way counts as well, those
+// of links too: who can write to it can replace the file.
 func (c *checker) changeable(path string) string {
-	real, err := filepath.EvalSymlinks(c.config.Root + path)
-	if err != nil {
-		return ""
+	if who, known := c.changers[path]; known {
+		return who
 	}
-	root := strings.TrimSuffix(c.config.Root, "/")
-	if evaluated, err := filepath.EvalSymlinks(root); root != "" && err == nil {
-		root = evaluated
+	w := walk{owners: c.owners, root: strings.TrimSuffix(c.config.Root, "/"), rest: path}
+	if evaluated, err := filepath.EvalSymlinks(w.root); w.root != "" && err == nil {
+		w.root = evaluated
 	}
-	inside, found := strings.CutPrefix(real, root+"/")
-	if !found {
-		return "" // a link out of the root; what is there is not this system's
-	}
-	for inside = "/" + inside; ; inside = filepath.Dir(inside) {
-		info, err := os.Stat(root + inside)
+	c.changers[path] = w.changeable()
+	return c.changers[path]
+}
+
+// walk goes from the root to a file, through its links.
+type walk struct {
+	owners owners
+	root   string
+	at     string // how far it is, below root; no link
+	rest   string // of the way
+	links  int
+}
+
+// mostLinks is how many links the kernel follows.
+const mostLinks = 40
+
+// changeable goes on to the end of the way. What lies out of the root is not
+// this system's.
+func (w *walk) changeable() string {
+	for w.at = "/"; w.links < mostLinks; {
+		info, err := os.Stat(w.root + w.at)
 		if err != nil {
 			return ""
 		}
-		if who := c.owners.others(info); who != "" {
-			return inside + " " + who
+		if who := w.owners.others(info); who != "" {
+			return w.at + " " + who
 		}
-		if inside == "/" {
+		if w.rest = strings.Trim(w.rest, "/"); w.rest == "" {
+			return ""
+		}
+		name, rest, _ := strings.Cut(w.rest, "/")
+		next := filepath.Join(w.at, name)
+		link, err := os.Lstat(w.root + next)
+		if who := w.owners.writers(info); who != "" && (rest == "" || err != nil || w.owners.foreign(link)) {
+			return w.at + " " + who
+		}
+		if err != nil {
+			return ""
+		}
+		w.rest = rest
+		if link.Mode()&fs.ModeSymlink == 0 {
+			w.at = next
+			continue
+		}
+		if !w.follow(next) {
 			return ""
 		}
 	}
+	return ""
 }
 
-// others says who else can change a file or directory.
+// follow goes on with where a link leads, unless that is out of the root.
+func (w *walk) follow(link string) bool {
+	target, err := os.Readlink(w.root + link)
+	if err != nil || w.root != "" && filepath.IsAbs(target) {
+		return false
+	}
+	if filepath.IsAbs(target) {
+		w.at = "/"
+	}
+	w.rest = target + "/" + w.rest
+	w.links++
+	return true
+}
+
+// others says who else can change a file, or replace what is in a directory.
 func (o owners) others(info fs.FileInfo) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
+	if o.foreign(info) {
+		return fmt.Sprintf("belongs to the user %d", info.Sys().(*syscall.Stat_t).Uid)
 	}
 	// In a sticky directory only the owner of a file can replace it.
-	sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
-	switch {
-	case stat.Uid != 0 && stat.Uid != o.uid:
-		return fmt.Sprintf("belongs to the user %d", stat.Uid)
-	case sticky:
+	if info.IsDir() && info.Mode()&fs.ModeSticky != 0 {
 		return ""
+	}
+	return o.writers(info)
+}
+
+// foreign says that a file belongs to somebody else.
+func (o owners) foreign(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid != 0 && stat.Uid != o.uid
+}
+
+// writers says who else can write to a file, or make files in a directory.
+func (o owners) writers(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok:
 	case info.Mode()&0o002 != 0:
 		return "can be written by everybody"
 	case info.Mode()&0o020 != 0 && stat.Gid != 0 && stat.Gid != o.gid:
@@ -82,8 +140,11 @@ func (o owners) others(info fs.FileInfo) string {
 // files checks the files that services read, as files.
 func (c *checker) files() {
 	for path := range c.readBy {
-		if who := c.changeable(path); who != "" {
-			c.atFile(path, "file-writable", Error, "%s", who)
+		for _, place := range c.upTo(path) {
+			if who := c.changeable(place); who != "" {
+				c.atFile(path, "file-writable", Error, "%s", who)
+				break
+			}
 		}
 		c.readable(path)
 		c.text(path)
@@ -93,6 +154,13 @@ func (c *checker) files() {
 			c.atFile(path, "name-upper-case", Warning, "the name has an upper-case letter")
 		}
 	}
+}
+
+// upTo returns the places where libpam looks for a service's file before it
+// comes to path, and path.
+func (c *checker) upTo(path string) []string {
+	places := c.places(filepath.Base(path))
+	return append(slices.Clip(places[:max(slices.Index(places, path), 0)]), path)
 }
 
 // readable checks that a program without privileges reads the same file.
