@@ -17,6 +17,8 @@ type Exploration struct {
 	Reached map[*Handler]bool
 	// Complete is false where there were more positions to try than the limit.
 	Complete bool
+	// Tried is how many were.
+	Tried int
 }
 
 // Explore finds what a call can come to on a new handle, when each module
@@ -59,6 +61,7 @@ func (s *Stack) explore(passes []pass, possible Possible, limit int) (Exploratio
 		result: Exploration{Reached: map[*Handler]bool{}, Complete: true},
 	}
 	e.explore()
+	e.result.Tried = len(e.seen)
 	return e.result, nil
 }
 

@@ -111,6 +111,8 @@ type service struct {
 	stack *pamstack.Stack
 	// told are the ids that were found for a handler.
 	told map[told]bool
+	// tried is how many positions in chains have been.
+	tried int
 }
 
 type told struct {

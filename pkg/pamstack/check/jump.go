@@ -4,9 +4,14 @@ import (
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 )
 
-// limit is how many positions of a chain are tried. Chains of distributions
-// have some hundreds.
-const limit = 20000
+// Bounds of what is tried for one service: positions in a chain for one question,
+// those for all questions, and handlers in a chain. Chains of distributions have
+// some tens of handlers and hundreds of positions.
+const (
+	limit       = 20000
+	limitOfAll  = 100000
+	mostInChain = 1000
+)
 
 // explore finds what a call can come to, nil where that is too much to try.
 func (s *service) explore(call pamstack.Call, possible pamstack.Possible) *pamstack.Exploration {
@@ -29,15 +34,31 @@ func (s *service) canSucceed(call pamstack.Call, possible pamstack.Possible) (pa
 // explored is as much as can be tried. A stack that is too much once is not
 // tried again.
 func (s *service) explored(call pamstack.Call, possible pamstack.Possible) pamstack.Exploration {
-	chain := s.stack.Chain(call.Facility())
-	if len(chain) > 0 && s.told[told{"stack-too-large", chain[0]}] {
+	if s.tooLarge(call.Facility()) {
 		return pamstack.Exploration{}
 	}
-	e, err := s.stack.Explore(call, possible, limit)
-	if err == nil && !e.Complete && len(chain) > 0 {
-		s.at(chain[0], "stack-too-large", Warning, "the %s stack has more ways through it than can be tried", call.Facility())
+	e, err := s.stack.Explore(call, possible, min(limit, limitOfAll-s.tried))
+	if s.tried += e.Tried; err == nil && !e.Complete {
+		s.isTooLarge(call.Facility())
 	}
 	return e
+}
+
+// tooLarge says that a facility's stack is too much to be tried.
+func (s *service) tooLarge(f pamstack.Facility) bool {
+	chain := s.stack.Chain(f)
+	if len(chain) > mostInChain {
+		s.isTooLarge(f)
+	}
+	return len(chain) > 0 && s.told[told{"stack-too-large", chain[0]}]
+}
+
+func (s *service) isTooLarge(f pamstack.Facility) {
+	chain := s.stack.Chain(f)
+	if len(chain) == 0 {
+		return // all has been tried that there is
+	}
+	s.at(chain[0], "stack-too-large", Warning, "the %s stack has more ways through it than can be tried", f)
 }
 
 // callsOf are the calls that walk a facility's chain by codes of their own.

@@ -16,6 +16,7 @@ type objects struct {
 	config pamstack.Config
 	cache  map[string][]string // paths in ld.so.cache by name
 	opened map[string]*object
+	lacks  map[string][]unresolved // by path
 }
 
 // object is what the dynamic linker has to know of a shared object.
@@ -38,7 +39,7 @@ type version struct{ library, name string }
 const maxObject = 256 << 20
 
 func newObjects(config pamstack.Config) *objects {
-	o := &objects{config: config, opened: map[string]*object{}}
+	o := &objects{config: config, opened: map[string]*object{}, lacks: map[string][]unresolved{}}
 	c := checker{config: config}
 	o.cache = parseCache(c.read("/etc/ld.so.cache"))
 	return o
@@ -193,7 +194,16 @@ type unresolved struct {
 
 // resolve returns what an object lacks. A symbol is looked for in the object's
 // libraries and in libpam's: a program has loaded that, too.
-func (o *objects) resolve(path string) (lacks []unresolved) {
+func (o *objects) resolve(path string) []unresolved {
+	lacks, known := o.lacks[path]
+	if !known {
+		lacks = o.resolved(path)
+		o.lacks[path] = lacks
+	}
+	return lacks
+}
+
+func (o *objects) resolved(path string) (lacks []unresolved) {
 	first := o.open(path)
 	if first == nil {
 		return nil

@@ -1,6 +1,10 @@
 package check
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 func TestSufficientSkipsChecksButNotOtherWaysIn(t *testing.T) {
 	for _, test := range []struct {
@@ -24,6 +28,22 @@ func TestSufficientSkipsChecksButNotOtherWaysIn(t *testing.T) {
 		m.file("/etc/pam.d/example", test.lines)
 		if found := m.run("example"); hasID(found, "sufficient-skips") != test.want {
 			t.Errorf("%s: got %q, want sufficient-skips %v", test.name, shown(found), test.want)
+		}
+	}
+}
+
+// All questions about one service share what may be tried.
+func TestManyLinesAreNotTriedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"auth [success=1 default=ignore] pam_unix.so\n", "auth [success=done default=bad] pam_unix.so\n", "auth sufficient pam_rootok.so\n",
+	} {
+		for _, n := range []int{800, 10000} {
+			m := newSystem(t, debian)
+			m.file("/etc/pam.d/example", strings.Repeat(line, n)+"account required pam_gone.so\n")
+			found := m.run("example")
+			wantAt(t, found, "warning stack-too-large /etc/pam.d/example:1")
+			wantAt(t, found, fmt.Sprintf("error module-not-found /etc/pam.d/example:%d", n+1))
 		}
 	}
 }
