@@ -228,6 +228,75 @@ session required pam_unix.so
 	}
 }
 
+// fedora are files of Fedora, with faillock as authselect writes it.
+var fedora = map[string]string{
+	"system-auth":   fedoraAuth,
+	"password-auth": fedoraAuth,
+	"postlogin": `session optional pam_umask.so silent
+session [success=1 default=ignore] pam_succeed_if.so service !~ gdm* service !~ su* quiet
+session [default=1] pam_lastlog.so nowtmp showfailed
+session optional pam_lastlog.so silent noupdate showfailed
+`,
+	"su": `auth required pam_env.so
+auth sufficient pam_rootok.so
+auth substack system-auth
+auth include postlogin
+account sufficient pam_succeed_if.so uid = 0 use_uid quiet
+account include system-auth
+password include system-auth
+session include system-auth
+session include postlogin
+session optional pam_xauth.so
+`,
+	"gdm-password": `auth [success=done ignore=ignore default=bad] pam_selinux_permit.so
+auth substack password-auth
+auth optional pam_gnome_keyring.so
+auth include postlogin
+account required pam_nologin.so
+account include password-auth
+password substack password-auth
+-password optional pam_gnome_keyring.so use_authtok
+session required pam_selinux.so close
+session required pam_loginuid.so
+session required pam_selinux.so open
+session optional pam_keyinit.so force revoke
+session required pam_namespace.so
+session include password-auth
+session optional pam_gnome_keyring.so auto_start
+session include postlogin
+`,
+}
+
+const fedoraAuth = `auth required pam_env.so
+auth required pam_faildelay.so delay=2000000
+auth required pam_faillock.so preauth silent
+auth sufficient pam_unix.so nullok
+auth required pam_faillock.so authfail
+auth required pam_deny.so
+account required pam_faillock.so
+account required pam_unix.so
+password requisite pam_pwquality.so local_users_only
+password sufficient pam_unix.so yescrypt shadow nullok use_authtok
+password required pam_deny.so
+session optional pam_keyinit.so revoke
+session required pam_limits.so
+-session optional pam_systemd.so
+session [success=1 default=ignore] pam_succeed_if.so service in crond quiet use_uid
+session required pam_unix.so
+`
+
+func TestServicesOfFedoraAreClean(t *testing.T) {
+	m := newSystem(t, upstream)
+	for name, lines := range fedora {
+		m.file("/etc/pam.d/"+name, lines)
+	}
+	for _, f := range m.run() {
+		if f.Severity > Info {
+			t.Errorf("got %s: %s, want nothing above info", shown([]Finding{f})[0], f.Problem)
+		}
+	}
+}
+
 func TestAFindingInAnIncludedFileIsOneWithAllServices(t *testing.T) {
 	m := newSystem(t, debian)
 	m.file("/etc/pam.d/common-auth", "auth required pam_gone.so\nauth required pam_unix.so nullok\n")

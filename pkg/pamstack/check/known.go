@@ -29,7 +29,7 @@ var roles = func() map[string]role {
 	m := map[string]role{}
 	for r, names := range map[role]string{
 		trusts:     "rootok rhosts rhosts_auth timestamp console",
-		conditions: "access ftp listfile localuser sepermit succeed_if time usertype wheel",
+		conditions: "access ftp listfile localuser selinux_permit sepermit succeed_if time usertype wheel",
 		passes: "permit deny nologin faillock faildelay env warn securetty shells echo issue mail keyinit limits " +
 			"lastlog lastlog2 motd cap tally tally2 selinux umask loginuid debug stress filter tty_audit mkhomedir " +
 			"gnome_keyring gdm kwallet kwallet5 mount ecryptfs systemd abl xauth namespace group afs_session cgroup cgfs " +

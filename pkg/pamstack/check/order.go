@@ -30,7 +30,7 @@ func (s *service) skips(f pamstack.Facility) {
 	}
 	for i, h := range chain {
 		if h.Kind != pamstack.KindModule || h.Table[pamstack.Success] != pamstack.ActionDone ||
-			!slices.Contains(codesOf(h, callsOf[f][0]), pamstack.Success) || f == pamstack.Auth && roleOf(h) == trusts {
+			!slices.Contains(codesOf(h, callsOf[f][0]), pamstack.Success) || f == pamstack.Auth && roleOf(h) == trusts || asksCaller(h) {
 			continue
 		}
 		for j := i + 1; j < len(chain) && chain[j].Level >= h.Level; j++ {
@@ -40,6 +40,12 @@ func (s *service) skips(f pamstack.Facility) {
 			}
 		}
 	}
+}
+
+// asksCaller says that a module tests who runs the program, such as root in su:
+// the checks behind it are for others.
+func asksCaller(h *pamstack.Handler) bool {
+	return isModule(h, "pam_succeed_if") && has(h, "use_uid")
 }
 
 // mandatory says that the failure of a handler makes the stack fail.
@@ -119,11 +125,11 @@ func (s *service) faillockCounts(fail []*pamstack.Handler) {
 // nothing else fails.
 func (s *service) passwords(codes []pamstack.Code) *pamstack.Exploration {
 	return s.explore(pamstack.Authenticate, func(h *pamstack.Handler, call pamstack.Call, _ bool) []pamstack.Code {
-		switch roleOf(h) {
-		case verifies:
+		switch r := roleOf(h); {
+		case r == verifies:
 			return codes
-		case trusts:
-			return noSuccess // who is believed without a password gives no wrong one
+		case r == trusts, r == conditions && h.Table[pamstack.Success] == pamstack.ActionDone:
+			return noSuccess // who is let in without a password gives no wrong one
 		}
 		return []pamstack.Code{atBest(h, call)}
 	})

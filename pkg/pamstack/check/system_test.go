@@ -31,11 +31,13 @@ var installed = map[string]string{
 	"auth account password session": "pam_succeed_if pam_unix pam_sss pam_ldap pam_winbind pam_permit pam_deny pam_warn pam_exec pam_debug",
 	"auth account": "pam_access pam_faillock pam_localuser pam_listfile pam_nologin pam_usertype pam_wheel " +
 		"pam_shells pam_securetty pam_rootok pam_rhosts",
-	"auth":         "pam_google_authenticator pam_u2f pam_timestamp pam_faildelay pam_group pam_cap",
+	"auth":         "pam_selinux_permit pam_google_authenticator pam_u2f pam_timestamp pam_faildelay pam_group pam_cap",
 	"account":      "pam_time",
 	"auth session": "pam_env pam_keyinit pam_mail pam_selinux",
-	"session":      "pam_limits pam_namespace pam_loginuid pam_systemd pam_motd",
+	"session":      "pam_limits pam_namespace pam_loginuid pam_systemd pam_motd pam_umask pam_lastlog pam_xauth",
 	"password":     "pam_pwquality",
+
+	"auth password session": "pam_gnome_keyring",
 }
 
 // usual are the files of those modules.

@@ -128,7 +128,7 @@ func (s *service) conditional(chain []*pamstack.Handler, hole pamstack.Outcome) 
 		}
 	}
 	severity := Warning
-	if passwordless(s.name) || slices.Contains(decides.Arguments, "nopasswdlogin") {
+	if passwordless(s.name) || slices.Contains(decides.Arguments, "nopasswdlogin") || isModule(decides, "pam_selinux_permit", "pam_sepermit") {
 		severity = Info
 	}
 	s.at(decides, "auth-conditional", severity, "authenticate succeeds where %s: nothing else is asked then", when)
