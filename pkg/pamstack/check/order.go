@@ -128,8 +128,10 @@ func (s *service) passwords(codes []pamstack.Code) *pamstack.Exploration {
 		switch r := roleOf(h); {
 		case r == verifies:
 			return codes
-		case r == trusts, r == conditions && h.Table[pamstack.Success] == pamstack.ActionDone:
-			return noSuccess // who is let in without a password gives no wrong one
+		case r == trusts:
+			return noSuccess // who is believed without a password gives no wrong one
+		case r == conditions && h.Table[pamstack.Success] == pamstack.ActionDone:
+			return []pamstack.Code{pamstack.Ignore} // nor who is let in by a condition
 		}
 		return []pamstack.Code{atBest(h, call)}
 	})
