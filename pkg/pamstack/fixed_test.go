@@ -2,7 +2,7 @@ package pamstack
 
 import "testing"
 
-func TestFixedCodesAreThoseOfTheModules(t *testing.T) {
+func TestReturnsAreThoseOfTheModules(t *testing.T) {
 	for _, test := range []struct {
 		path   string
 		args   []string
@@ -19,10 +19,23 @@ func TestFixedCodesAreThoseOfTheModules(t *testing.T) {
 		{"pam_succeed_if.so", nil, Setcred, false, "ignore"},
 		{"pam_succeed_if.so", nil, Authenticate, false, "open"},
 		{"pam_unix.so", nil, Setcred, false, "open"},
+		{"pam_faildelay.so", nil, Authenticate, false, "never success, at best ignore"},
+		{"pam_nologin.so", nil, Authenticate, false, "never success, at best ignore"},
+		{"pam_nologin.so", nil, AcctMgmt, false, "never success, at best ignore"},
+		{"pam_nologin.so", nil, Setcred, false, "ignore"},
+		{"pam_nologin.so", []string{"successok"}, Authenticate, false, "open"},
+		{"pam_nologin.so", []string{"successok"}, Setcred, false, "open"},
+		{"pam_faillock.so", []string{"authfail"}, Authenticate, false, "never success, at best ignore"},
+		{"pam_faillock.so", []string{"preauth"}, Authenticate, false, "open"},
+		{"pam_wheel.so", []string{"use_uid"}, Authenticate, false, "never success, at best ignore"},
 	} {
+		h := &Handler{Path: test.path, Arguments: test.args}
 		got := "open"
-		if code, fixed := Fixed(&Handler{Path: test.path, Arguments: test.args}, test.call, test.prelim); fixed {
-			got = code.String()
+		switch codes := Returns(h, test.call, test.prelim); {
+		case len(codes) == 1:
+			got = codes[0].String()
+		case codes != nil:
+			got = "never success, at best " + Best(h, test.call, test.prelim).String()
 		}
 		if got != test.want {
 			t.Errorf("%s %v, %v: got %s, want %s", test.path, test.args, test.call, got, test.want)

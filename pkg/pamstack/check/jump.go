@@ -126,7 +126,7 @@ func (s *service) jump(f pamstack.Facility, chain []*pamstack.Handler, j jump, c
 	case j.to == len(chain):
 		if code == pamstack.Success && s.endsUndecided(f, j) {
 			severity, when := Warning, " where no line before has succeeded"
-			if outcomes, err := s.stack.Predict(atBestAlways, callsOf[f][0]); err == nil && outcomes[0].Code != pamstack.Success {
+			if outcomes, err := s.stack.Predict(pamstack.Best, callsOf[f][0]); err == nil && outcomes[0].Code != pamstack.Success {
 				severity, when = Error, ""
 			}
 			s.at(j.at, "jump-onto-end", severity, "success jumps over %d, which is onto the end: permission denied%s", j.distance, when)

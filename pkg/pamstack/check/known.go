@@ -111,76 +111,18 @@ func refusals(h *pamstack.Handler) []pamstack.Code {
 	return slices.DeleteFunc(slices.Clone(everything[1:]), func(code pamstack.Code) bool { return code == pamstack.Ignore })
 }
 
-// denials are what pam_deny returns (Linux-PAM, modules/pam_deny).
-var denials = map[pamstack.Call]pamstack.Code{
-	pamstack.Authenticate: pamstack.AuthErr, pamstack.Setcred: pamstack.CredErr, pamstack.AcctMgmt: pamstack.AuthErr,
-	pamstack.Chauthtok: pamstack.AuthtokErr, pamstack.OpenSession: pamstack.SessionErr, pamstack.CloseSession: pamstack.SessionErr,
-}
-
-// neverSucceed are modules whose pam_sm_authenticate returns ignore, or a
-// failure, never success.
-var neverSucceed = []string{
-	"pam_env", "pam_mail", "pam_group", "pam_keyinit", "pam_issue", "pam_faildelay", "pam_warn", "pam_selinux",
-}
-
-// codesOf are the codes that a module can return to a call.
+// codesOf are the codes that a module can return to a call, other than the first
+// pass of chauthtok.
 func codesOf(h *pamstack.Handler, call pamstack.Call) []pamstack.Code {
-	name := moduleName(h)
-	switch {
-	case name == "pam_permit":
-		return []pamstack.Code{pamstack.Success}
-	case name == "pam_deny":
-		return []pamstack.Code{denials[call]}
-	case name == "pam_warn":
-		return []pamstack.Code{pamstack.Ignore}
-	case call == pamstack.Setcred && slices.Contains(credentialsIgnored, name):
-		return []pamstack.Code{pamstack.Ignore}
-	case call == pamstack.Authenticate && !canAuthenticate(h, name),
-		call == pamstack.AcctMgmt && name == "pam_nologin" && !has(h, "successok"):
-		return everything[1:]
-	}
-	return everything
-}
-
-func canAuthenticate(h *pamstack.Handler, name string) bool {
-	switch name {
-	case "pam_nologin":
-		return has(h, "successok")
-	case "pam_faillock":
-		return !has(h, "authfail")
-	case "pam_wheel":
-		return has(h, "trust")
-	}
-	return !slices.Contains(neverSucceed, name)
-}
-
-// credentialsIgnored are modules whose pam_sm_setcred returns ignore, whatever
-// pam_sm_authenticate did.
-var credentialsIgnored = []string{
-	"pam_access", "pam_echo", "pam_exec", "pam_faildelay", "pam_ftp", "pam_issue", "pam_nologin", "pam_sepermit",
-	"pam_succeed_if", "pam_usertype", "pam_warn",
+	return realistic(h, call, false)
 }
 
 // realistic is what modules can return, for Stack.Explore.
-func realistic(h *pamstack.Handler, call pamstack.Call, _ bool) []pamstack.Code {
-	return codesOf(h, call)
-}
-
-// atBest returns success where a module can, else the best it can.
-func atBest(h *pamstack.Handler, call pamstack.Call) pamstack.Code {
-	codes := codesOf(h, call)
-	switch {
-	case slices.Contains(codes, pamstack.Success):
-		return pamstack.Success
-	case slices.Contains(codes, pamstack.Ignore):
-		return pamstack.Ignore
+func realistic(h *pamstack.Handler, call pamstack.Call, prelim bool) []pamstack.Code {
+	if codes := pamstack.Returns(h, call, prelim); codes != nil {
+		return codes
 	}
-	return codes[0]
-}
-
-// atBestAlways is atBest, for Stack.Predict.
-func atBestAlways(h *pamstack.Handler, call pamstack.Call, _ bool) pamstack.Code {
-	return atBest(h, call)
+	return everything
 }
 
 // removed are modules that Linux-PAM had once, with what took their place.

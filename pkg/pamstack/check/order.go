@@ -133,7 +133,7 @@ func (s *service) passwords(codes []pamstack.Code) *pamstack.Exploration {
 		case r == conditions && h.Table[pamstack.Success] == pamstack.ActionDone:
 			return []pamstack.Code{pamstack.Ignore} // nor who is let in by a condition
 		}
-		return []pamstack.Code{atBest(h, call)}
+		return []pamstack.Code{pamstack.Best(h, call, false)}
 	})
 }
 
@@ -209,7 +209,7 @@ func (s *service) localDenied(f pamstack.Facility) (pamstack.Code, pamstack.Outc
 			if isModule(h, remotes...) {
 				return code
 			}
-			return atBest(h, call)
+			return pamstack.Best(h, call, false)
 		}, callsOf[f][0])
 		if err == nil {
 			return code, outcomes[0], true
@@ -224,19 +224,24 @@ func (s *service) credentials() {
 	if _, can := s.canSucceed(pamstack.Authenticate, realistic); !can || len(s.own(pamstack.Auth)) == 0 {
 		return
 	}
-	outcomes, err := s.stack.Predict(atBestAlways, pamstack.Setcred)
+	outcomes, err := s.stack.Predict(pamstack.Best, pamstack.Setcred)
 	if err != nil || outcomes[0].Code == pamstack.Success || outcomes[0].Undefined != nil {
 		return
 	}
 	fresh := outcomes[0]
 	for _, step := range fresh.Steps {
-		if h := step.Handler; slices.Contains(credentialsIgnored, moduleName(h)) && leads(h.Table[pamstack.Success]) &&
+		if h := step.Handler; ignoresCredentials(h) && leads(h.Table[pamstack.Success]) &&
 			h.Table[pamstack.Success] != h.Table[pamstack.Ignore] {
 			s.at(h, "setcred-differs", Error, "setcred of %s returns ignore and does not lead where its success leads authenticate: setcred returns %s%s",
 				moduleName(h), fresh.Code, by(fresh.Decided))
 			return
 		}
 	}
+}
+
+// ignoresCredentials says that a module's setcred never returns but ignore.
+func ignoresCredentials(h *pamstack.Handler) bool {
+	return slices.Equal(codesOf(h, pamstack.Setcred), []pamstack.Code{pamstack.Ignore})
 }
 
 // leads says that an action takes the call somewhere else than to the next line.

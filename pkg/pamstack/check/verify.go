@@ -211,7 +211,7 @@ func (s *service) first(call pamstack.Call, v *pamstack.Handler) pamstack.Outcom
 		if h != v && roleOf(h) == verifies {
 			return pamstack.AuthErr
 		}
-		return atBest(h, call)
+		return pamstack.Best(h, call, false)
 	}, call)
 	if err != nil {
 		return pamstack.Outcome{}
@@ -235,7 +235,7 @@ func (s *service) succeeds(f pamstack.Facility) {
 		return
 	}
 	decides := chain[len(chain)-1]
-	if outcomes, err := s.stack.Predict(atBestAlways, call); err == nil && outcomes[0].Decided != nil {
+	if outcomes, err := s.stack.Predict(pamstack.Best, call); err == nil && outcomes[0].Decided != nil {
 		decides = outcomes[0].Decided
 	}
 	if s.found.errorAt(decides.Line) {

@@ -45,8 +45,9 @@ MODULE=CODE says what a module returns: pam_unix=auth_err. FILE:LINE=CODE says i
 for one line, CALL:MODULE=CODE for one call (also prelim and update, the passes of
 chauthtok); what says more goes before what says less, what is last before what is
 first. A CODE is one of libpam's words, in the form auth_err or PAM_AUTH_ERR, or a
-number. Modules that are not named return success, but for those that always return
-something else: pam_deny, pam_debug, the setcred of some. No module is run.
+number. Modules that are not named return success, but for those that never do:
+pam_deny, pam_debug as its arguments say, the authenticate of some, the setcred of
+some; they return ignore, or what they always return. No module is run.
 
 Without any MODULE=CODE, list what the call can come to, whatever the modules
 return, each with an example. A code in the list stands for all that its line treats

@@ -71,14 +71,15 @@ func failed(outcome pamstack.Outcome) int {
 // returns. New_authtok_reqd is for account; elsewhere it is left out where it
 // would do what success does, and only hide the other outcomes among many.
 func possible(h *pamstack.Handler, call pamstack.Call, prelim bool) (codes []pamstack.Code) {
-	if code, fixed := pamstack.Fixed(h, call, prelim); fixed {
-		return []pamstack.Code{code}
-	}
+	can := pamstack.Returns(h, call, prelim)
 	const reqd = pamstack.NewAuthtokReqd
-	if call == pamstack.AcctMgmt || h.Table[reqd] != h.Table[pamstack.Success] {
-		return nil
+	if len(can) == 1 || call == pamstack.AcctMgmt || h.Table[reqd] != h.Table[pamstack.Success] {
+		return can
 	}
-	for _, code := range pamstack.Preferred() {
+	if can == nil {
+		can = pamstack.Preferred()
+	}
+	for _, code := range can {
 		if code != reqd {
 			codes = append(codes, code)
 		}

@@ -177,8 +177,8 @@ func (s scene) code(h *pamstack.Handler, call pamstack.Call, prelim bool) (code 
 	if p, found := s.given(h, call, prelim); found {
 		return p.code, given
 	}
-	if code, fixed := pamstack.Fixed(h, call, prelim); fixed {
-		return code, always
+	if codes := pamstack.Returns(h, call, prelim); len(codes) == 1 {
+		return codes[0], always
 	}
-	return pamstack.Success, assumed
+	return pamstack.Best(h, call, prelim), assumed
 }
