@@ -38,7 +38,7 @@ func TestDetectRefusesWhatIsNoLibpam(t *testing.T) {
 }
 
 func TestInstalledLibpamIsFound(t *testing.T) {
-	l, err := detectFound()
+	l, err := detected("")
 	if err != nil {
 		t.Skip("no libpam: ", err)
 	}

@@ -34,21 +34,11 @@ const otherService = "other"
 // wraps ErrTooLarge: more than 4 MiB or 65536 lines, all files together and each
 // as often as it is read. Then the stack is there too, as far as it was read.
 func Load(service string, config Config) (*Stack, error) {
-	if config.Libpam.ModuleDir == "" {
-		var err error
-		if config.Libpam, err = detectFound(); err != nil {
-			return nil, fmt.Errorf("detect libpam: %w", err)
-		}
+	config, err := config.Detected()
+	if err != nil {
+		return nil, err
 	}
 	return newLoader(service, config).load()
-}
-
-func detectFound() (Libpam, error) {
-	path, err := Find()
-	if err != nil {
-		return Libpam{}, err
-	}
-	return Detect(path)
 }
 
 // loader is one reading of a service.
@@ -64,7 +54,7 @@ func newLoader(service string, config Config) *loader {
 	service = lower(service[strings.LastIndexByte(service, '/')+1:])
 	return &loader{
 		Config: config, files: tree{root: config.Root, left: maxBytes}, lines: maxLines, modules: map[string]*Module{},
-		stack: &Stack{Service: service, Libpam: config.Libpam},
+		stack: &Stack{Service: service, Places: config.Places(service), Libpam: config.Libpam},
 	}
 }
 
@@ -109,7 +99,7 @@ func (l *loader) start() error {
 		}
 	}
 	if !found {
-		return l.stop(&Line{File: l.places(l.stack.Service)[0]}, NoFile, ErrAbort, "and none for the service other")
+		return l.stop(&Line{File: l.Places(l.stack.Service)[0]}, NoFile, ErrAbort, "and none for the service other")
 	}
 	return nil
 }
@@ -150,24 +140,10 @@ func (l *loader) pamConf() error {
 	return l.file(source{path: path, data: data, column: true})
 }
 
-// places are the paths where a service or an included file is looked for.
-func (l *loader) places(service string) (paths []string) {
-	if strings.HasPrefix(service, "/") {
-		return []string{service}
-	}
-	if l.Confdir != "" {
-		return []string{l.Confdir + "/" + service}
-	}
-	for _, dir := range l.Libpam.ServiceDirs {
-		paths = append(paths, dir+"/"+service)
-	}
-	return paths
-}
-
 // find reads the first of a service's places that opens. The error is
 // fs.ErrNotExist where none does, errSpecial or ErrTooLarge.
 func (l *loader) find(service string) (path string, data []byte, err error) {
-	for _, path := range l.places(service) {
+	for _, path := range l.Places(service) {
 		data, err := l.files.read(path)
 		if err == nil || errors.Is(err, errSpecial) || errors.Is(err, ErrTooLarge) {
 			return path, data, err

@@ -93,7 +93,8 @@ func fastDir(t *testing.T) string {
 
 func detected(path string) (Libpam, error) {
 	if path == "" {
-		return detectFound()
+		config, err := Config{}.Detected()
+		return config.Libpam, err
 	}
 	return Detect(path)
 }
@@ -123,7 +124,7 @@ func (r *realPAM) makeModules(t *testing.T) {
 	compile(t, "-shared", "-fPIC", "-DHALF", "-o", dir+"pam_half.so", source)
 	writeFile(t, dir+"pam_text.so", "no module")
 
-	installed, err := detectFound()
+	installed, err := detected("")
 	if err != nil {
 		t.Skip("no installed modules: ", err)
 	}

@@ -8,6 +8,7 @@ import (
 func TestServicesAreTheFilesOfTheDirectories(t *testing.T) {
 	l := systemLoader(t, upstream, "", system{
 		"/etc/pam.d/b": "", "/usr/lib/pam.d/a": "", "/usr/lib/pam.d/b": "", "/etc/pam.d/Login": "",
+		"/etc/pam.d/b.dpkg-old": "", "/etc/pam.d/directory/x": "",
 	})
 	services, err := Services(l.Config)
 	if err != nil {
@@ -15,12 +16,13 @@ func TestServicesAreTheFilesOfTheDirectories(t *testing.T) {
 	}
 	var got []string
 	for _, s := range services {
-		got = append(got, fmt.Sprint(s.Name, " ", s.File, " ", s.Hides, " ", s.Unreachable))
+		got = append(got, fmt.Sprint(s.Name, " ", s.File, " ", s.Hides, " ", s.Unreachable, " ", s.Leftover))
 	}
 	wantStrings(t, "services", got,
-		"Login /etc/pam.d/Login [] true",
-		"a /usr/lib/pam.d/a [] false",
-		"b /etc/pam.d/b [/usr/lib/pam.d/b] false")
+		"Login /etc/pam.d/Login [] true false",
+		"a /usr/lib/pam.d/a [] false false",
+		"b /etc/pam.d/b [/usr/lib/pam.d/b] false false",
+		"b.dpkg-old /etc/pam.d/b.dpkg-old [] false true")
 	l.Confdir = "/nosuch"
 	if _, err := Services(l.Config); err == nil {
 		t.Error("a directory that is not there: got no error, want one")

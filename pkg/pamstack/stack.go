@@ -9,6 +9,7 @@ type Stack struct {
 	// from, also where they are empty. An empty path is one that is not there:
 	// without File it is other that serves the service.
 	File, OtherFile string
+	Places          []string // where File is looked for
 	Libpam          Libpam
 	// Lines are the logical lines in the order of reading, those of included
 	// files after the line that includes them, and once for each time a file is

@@ -3,7 +3,6 @@ package check
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,9 +33,11 @@ func Run(services []string, config pamstack.Config) ([]Finding, error) {
 		config: config, found: findings{}, owners: ownersOf(config), readBy: map[string][]string{},
 		included: map[string]bool{}, changers: map[string]string{},
 	}
-	if err := c.resolve(); err != nil {
+	var err error
+	if c.config, err = config.Detected(); err != nil {
 		return nil, err
 	}
+	c.objects = newObjects(c.config)
 	if len(services) > 0 {
 		return c.run(services, services)
 	}
@@ -44,25 +45,7 @@ func Run(services []string, config pamstack.Config) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.directories(); err != nil {
-		return nil, err
-	}
 	return c.run(all, nil)
-}
-
-// resolve finds libpam, once for all services.
-func (c *checker) resolve() error {
-	if c.config.Libpam.ModuleDir == "" {
-		path, err := pamstack.Find()
-		if err != nil {
-			return fmt.Errorf("detect libpam: %w", err)
-		}
-		if c.config.Libpam, err = pamstack.Detect(path); err != nil {
-			return fmt.Errorf("detect libpam: %w", err)
-		}
-	}
-	c.objects = newObjects(c.config)
-	return nil
 }
 
 // run checks services, and the files that they have read. Those named are asked
@@ -210,25 +193,10 @@ func (c *checker) onlyIncluded(s *service) bool {
 
 // file returns the file that libpam reads for a service, "" for none.
 func (c *checker) file(name string) string {
-	for _, path := range c.places(name) {
+	for _, path := range c.config.Places(name) {
 		if _, err := c.stat(path); err == nil {
 			return path
 		}
 	}
 	return ""
-}
-
-// places are where a service is looked for.
-func (c *checker) places(name string) (paths []string) {
-	for _, dir := range c.serviceDirs() {
-		paths = append(paths, filepath.Join(dir, name))
-	}
-	return paths
-}
-
-func (c *checker) serviceDirs() []string {
-	if c.config.Confdir != "" {
-		return []string{c.config.Confdir}
-	}
-	return c.config.Libpam.ServiceDirs
 }

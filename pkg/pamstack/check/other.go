@@ -19,7 +19,7 @@ func (s *service) missing() {
 	if s.file(s.name) != "" || s.stack.Err != nil || s.name == otherName || s.pamConf() {
 		return
 	}
-	place := s.places(s.name)[0]
+	place := s.config.Places(s.name)[0]
 	s.found.add(s.name, "", Finding{
 		ID: "service-missing", Severity: Warning, File: place,
 		Problem: fmt.Sprintf("there is no file for the service: %s serves it", s.file(otherName)),
@@ -28,7 +28,7 @@ func (s *service) missing() {
 
 // pamConf says that services stand in /etc/pam.conf.
 func (c *checker) pamConf() bool {
-	return !slices.ContainsFunc(c.serviceDirs(), func(dir string) bool {
+	return !slices.ContainsFunc(c.config.Dirs(), func(dir string) bool {
 		info, err := c.stat(dir)
 		return err == nil && info.IsDir()
 	})
@@ -86,7 +86,7 @@ func (c *checker) otherService() error {
 		if c.config.Confdir != "" {
 			severity = Info
 		}
-		c.atFile(c.places(otherName)[0], "other-missing", severity, "there is no service other")
+		c.atFile(c.config.Places(otherName)[0], "other-missing", severity, "there is no service other")
 		return nil
 	}
 	stack, err := c.load(nobody)

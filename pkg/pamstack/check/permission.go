@@ -159,7 +159,7 @@ func (c *checker) files() {
 // upTo returns the places where libpam looks for a service's file before it
 // comes to path, and path.
 func (c *checker) upTo(path string) []string {
-	places := c.places(filepath.Base(path))
+	places := c.config.Places(filepath.Base(path))
 	return append(slices.Clip(places[:max(slices.Index(places, path), 0)]), path)
 }
 
@@ -180,7 +180,7 @@ func (c *checker) readable(path string) {
 // behind returns the file that takes the place of one that does not open.
 func (c *checker) behind(path string) string {
 	past := false
-	for _, place := range c.places(filepath.Base(path)) {
+	for _, place := range c.config.Places(filepath.Base(path)) {
 		if _, err := c.stat(place); err == nil && past {
 			return place
 		}

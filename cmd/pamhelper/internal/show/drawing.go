@@ -79,7 +79,7 @@ func (d *drawing) title(asked string) {
 			what, where = "there is no file of the service that opens", "not open: "
 		}
 		d.say("%s  %s", d.paint.In(stackview.Bold, name), d.paint.In(stackview.Yellow, what+": libpam uses the service other instead, without a word"))
-		d.say("  %s %s", where, stackview.OneLine(strings.Join(d.source.Places(d.stack), ", ")))
+		d.say("  %s %s", where, stackview.OneLine(strings.Join(d.stack.Places, ", ")))
 		d.say("  used:      %s", stackview.OneLine(d.stack.OtherFile))
 	default:
 		d.say("%s", d.paint.In(stackview.Bold, name))
@@ -98,9 +98,8 @@ func (d *drawing) title(asked string) {
 
 // skipped says that a file of the service is there, but does not open.
 func (d *drawing) skipped() bool {
-	places := d.source.Places(d.stack)
 	return slices.ContainsFunc(d.stack.Notes, func(note pamstack.Note) bool {
-		return note.Problem == pamstack.FileSkipped && slices.Contains(places, note.Line.File)
+		return note.Problem == pamstack.FileSkipped && slices.Contains(d.stack.Places, note.Line.File)
 	})
 }
 

@@ -199,3 +199,23 @@ func TestAServiceThatDoesNotOpenIsNotCalledMissing(t *testing.T) {
 		t.Errorf("got\n%s\nwant it to hold %q", out.String(), want)
 	}
 }
+
+func TestLeftoversAndDirectoriesAreNoServices(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"app", "app.dpkg-old", ".app.swp", "app~", "more/app"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out strings.Builder
+	o := options{source: stackview.Source{Confdir: dir, Config: pamstack.Config{Libpam: treetest.Debian}}}
+	if err := o.run(&out, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "app  "+dir+"/app\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}

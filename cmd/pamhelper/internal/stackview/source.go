@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -41,29 +42,15 @@ func (s Source) Load(service string) (*pamstack.Stack, error) {
 	return pamstack.Load(service, config)
 }
 
-// Services lists what there is to load.
+// Services lists what there is to load, without what editors and package managers
+// left.
 func (s Source) Services() ([]pamstack.Service, error) {
 	config, err := s.Resolve()
 	if err != nil {
 		return nil, err
 	}
-	return pamstack.Services(config)
-}
-
-// Places are where libpam looks for a service, in order.
-func (s Source) Places(stack *pamstack.Stack) (paths []string) {
-	dirs := stack.Libpam.ServiceDirs
-	if s.Confdir != "" {
-		dir, err := filepath.Abs(s.Confdir)
-		if err != nil {
-			dir = s.Confdir
-		}
-		dirs = []string{dir}
-	}
-	for _, dir := range dirs {
-		paths = append(paths, filepath.Join(dir, stack.Service))
-	}
-	return paths
+	services, err := pamstack.Services(config)
+	return slices.DeleteFunc(services, func(s pamstack.Service) bool { return s.Leftover }), err
 }
 
 // IsName returns an error for what cannot be the name of a service. libpam would
