@@ -28,6 +28,9 @@ type Config struct {
 // otherService is read after each service, for facilities that it lacks.
 const otherService = "other"
 
+// pamConf is read where there is no directory of services.
+const pamConf = "/etc/pam.conf"
+
 // Load reads a service as pam_start(3) does for a process with the rights of
 // this one, and resolves its modules. That pam_start would fail is no error
 // here, see Stack.Err. The error is one of Find or Detect, or an *Error that
@@ -81,7 +84,7 @@ type source struct {
 // start reads what pam_start reads.
 func (l *loader) start() error {
 	if !l.directories() {
-		return l.pamConf()
+		return l.onePamConf()
 	}
 	found := false
 	for _, service := range []string{l.stack.Service, otherService} {
@@ -128,16 +131,15 @@ func (l *loader) directories() bool {
 	return false
 }
 
-func (l *loader) pamConf() error {
-	const path = "/etc/pam.conf"
-	data, err := l.files.read(path)
+func (l *loader) onePamConf() error {
+	data, err := l.files.read(pamConf)
 	switch {
 	case errors.Is(err, ErrTooLarge), errors.Is(err, errSpecial):
-		return l.unreadable(path, nil, err)
+		return l.unreadable(pamConf, nil, err)
 	case err != nil:
-		return l.stop(&Line{File: path}, NoFile, ErrAbort, "and no directory of services")
+		return l.stop(&Line{File: pamConf}, NoFile, ErrAbort, "and no directory of services")
 	}
-	return l.file(source{path: path, data: data, column: true})
+	return l.file(source{path: pamConf, data: data, column: true})
 }
 
 // find reads the first of a service's places that opens. The error is

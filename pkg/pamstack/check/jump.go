@@ -69,24 +69,26 @@ var callsOf = map[pamstack.Facility][]pamstack.Call{
 
 // jump is where a jump leads.
 type jump struct {
-	to       int // index of the handler that is next
-	short    int // how many more there should be to step over
+	to       *pamstack.Handler // that is next; nil for the end
+	short    bool              // there are too few to step over
 	skipped  []*pamstack.Handler
 	at       *pamstack.Handler
 	distance int
 }
 
-// jumpFrom follows a jump over n handlers as libpam does: a substack counts as
-// one, and cannot be left.
-func jumpFrom(chain []*pamstack.Handler, i, n int) jump {
-	level := chain[i].Level
-	j := jump{to: i + 1, at: chain[i], distance: n}
-	for ; n > 0 && j.to < len(chain) && chain[j.to].Level >= level; n-- {
-		j.skipped = append(j.skipped, chain[j.to])
-		for j.to++; j.to < len(chain) && chain[j.to].Level > level; j.to++ {
+// jumpFrom follows a jump over n handlers. Of a substack, which counts as one,
+// the marker is skipped.
+func (s *service) jumpFrom(chain []*pamstack.Handler, i, n int) jump {
+	j := jump{at: chain[i], distance: n}
+	j.to, j.short = s.stack.Onward(chain[i], pamstack.Action(n))
+	for _, h := range chain[i+1:] {
+		if h == j.to {
+			break
+		}
+		if h.Level == j.at.Level {
+			j.skipped = append(j.skipped, h)
 		}
 	}
-	j.short = n
 	return j
 }
 
@@ -101,7 +103,7 @@ func (s *service) jumps(f pamstack.Facility) {
 				continue
 			}
 			seen[action] = true
-			s.jump(f, chain, jumpFrom(chain, i, int(action)), code)
+			s.jump(f, s.jumpFrom(chain, i, int(action)), code)
 		}
 	}
 }
@@ -119,11 +121,11 @@ func (s *service) codes(h *pamstack.Handler, call pamstack.Call) []pamstack.Code
 	return codesOf(h, call)
 }
 
-func (s *service) jump(f pamstack.Facility, chain []*pamstack.Handler, j jump, code pamstack.Code) {
+func (s *service) jump(f pamstack.Facility, j jump, code pamstack.Code) {
 	switch {
-	case j.short > 0:
+	case j.short:
 		s.at(j.at, "jump-past-end", Error, "%s jumps over %d, and %d follow", code, j.distance, len(j.skipped))
-	case j.to == len(chain):
+	case j.to == nil:
 		if code == pamstack.Success && s.endsUndecided(f, j) {
 			severity, when := Warning, " where no line before has succeeded"
 			if outcomes, err := s.stack.Predict(pamstack.Best, callsOf[f][0]); err == nil && outcomes[0].Code != pamstack.Success {
@@ -132,7 +134,7 @@ func (s *service) jump(f pamstack.Facility, chain []*pamstack.Handler, j jump, c
 			s.at(j.at, "jump-onto-end", severity, "success jumps over %d, which is onto the end: permission denied%s", j.distance, when)
 		}
 	default:
-		s.across(chain, j, code)
+		s.across(j, code)
 	}
 }
 
@@ -165,8 +167,8 @@ func (s *service) endsUndecided(f pamstack.Facility, j jump) bool {
 
 // across checks a jump that crosses from one file into another: it counts the
 // lines of both.
-func (s *service) across(chain []*pamstack.Handler, j jump, code pamstack.Code) {
-	home, target := j.at.Line.Via, chain[j.to]
+func (s *service) across(j jump, code pamstack.Code) {
+	home, target := j.at.Line.Via, j.to
 	whole := false
 	for _, h := range j.skipped {
 		switch {

@@ -92,48 +92,34 @@ func (s *service) otherBroken() {
 	}
 }
 
-// includeOf returns the file that a line includes.
-func (s *service) includeOf(line *pamstack.Line) (word, file string, rest []string, is bool) {
-	fields := strings.Fields(line.Text)
-	if len(fields) > 0 && s.stack.Libpam.Debian && strings.EqualFold(strings.TrimPrefix(fields[0], "-"), "@include") {
-		fields = append([]string{""}, fields...)
-	} else if len(fields) < 2 || !strings.EqualFold(fields[1], "include") && !strings.EqualFold(fields[1], "substack") {
-		return "", "", nil, false
-	}
-	if len(fields) < 3 {
-		return "", "", nil, false
-	}
-	return fields[1], fields[2], fields[3:], true
+// includes returns what Line.Included does, where this libpam includes a file.
+func (s *service) includes(line *pamstack.Line) (how, file string, rest []string, is bool) {
+	how, file, rest, is = line.Included()
+	return how, file, rest, is && file != "" && (how != "@include" || s.stack.Libpam.Debian)
 }
 
 // junk reports what libpam accepts and does not use.
 func (s *service) junk(line *pamstack.Line) {
-	if word, _, rest, is := s.includeOf(line); is {
+	if how, _, rest, is := s.includes(line); is {
 		if len(rest) > 0 {
-			s.atLine(line, "junk", Warning, "libpam does not look at %q after %s", strings.Join(rest, " "), word)
+			s.atLine(line, "junk", Warning, "libpam does not look at %q after %s", strings.Join(rest, " "), how)
 		}
 		return
 	}
-	if problem := controlJunk(line.Text); problem != "" {
+	if problem := controlJunk(line); problem != "" {
 		s.atLine(line, "junk", Warning, "%s", problem)
 	}
 }
 
 // controlJunk finds what is odd in a control field that libpam can read.
-func controlJunk(text string) string {
-	fields := strings.Fields(text)
-	if len(fields) < 2 {
+func controlJunk(line *pamstack.Line) string {
+	control, bracketed, closed := line.Control()
+	switch {
+	case !bracketed && strings.Contains(control, "=") && !strings.HasPrefix(line.Fields()[0], "@"):
+		return "the control field has no brackets: only its first word is taken, and the next word for the module"
+	case !bracketed:
 		return ""
-	}
-	if !strings.HasPrefix(fields[1], "[") {
-		if strings.Contains(fields[1], "=") && !strings.HasPrefix(fields[0], "@") {
-			return "the control field has no brackets: only its first word is taken, and the next word for the module"
-		}
-		return ""
-	}
-	_, control, _ := strings.Cut(text, "[")
-	control, _, closed := strings.Cut(control, "]")
-	if !closed {
+	case !closed:
 		return "the control field has no ]: the rest of the line is taken for it"
 	}
 	seen := map[string]bool{}
@@ -156,7 +142,7 @@ func controlJunk(text string) string {
 // confdirInclude reports includes that Debian's libpam does not take from the
 // directory of configuration that was given.
 func (s *service) confdirInclude(line *pamstack.Line) {
-	_, file, _, is := s.includeOf(line)
+	_, file, _, is := s.includes(line)
 	if !is || s.config.Confdir == "" || !s.stack.Libpam.Debian || strings.HasPrefix(file, "/") {
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/stackview"
-	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 )
 
@@ -24,7 +23,7 @@ func printPlain(out io.Writer, found []check.Finding, paint stackview.Paint) err
 	for _, f := range found {
 		if f.File != file {
 			file = f.File
-			fmt.Fprintln(w, paint.In(stackview.Bold, oneLine(file)))
+			fmt.Fprintln(w, paint.In(stackview.Bold, stackview.OneLine(file)))
 		}
 		place := ""
 		if f.Line > 0 {
@@ -32,7 +31,7 @@ func printPlain(out io.Writer, found []check.Finding, paint stackview.Paint) err
 		}
 		fmt.Fprintf(w, "  %s%s %s\n", place, paint.In(looks[f.Severity], f.Severity.String()), f.ID)
 		if f.Text != "" {
-			fmt.Fprintf(w, "      | %s\n", oneLine(shorten(f.Text)))
+			fmt.Fprintf(w, "      | %s\n", stackview.OneLine(strings.ReplaceAll(shorten(f.Text), "\t", " ")))
 		}
 		wrap(w, f.Problem+".")
 		if !explained[f.ID] { // once is enough
@@ -55,7 +54,7 @@ func printPlain(out io.Writer, found []check.Finding, paint stackview.Paint) err
 // wrap prints a paragraph.
 func wrap(w io.Writer, text string) {
 	line := ""
-	for word := range strings.FieldsSeq(oneLine(text)) {
+	for word := range strings.FieldsSeq(stackview.OneLine(text)) {
 		if line != "" && len(line)+1+len(word) > width-6 {
 			fmt.Fprintf(w, "      %s\n", line)
 			line = ""
@@ -72,9 +71,4 @@ func shorten(text string) string {
 		return text
 	}
 	return text[:most] + "..."
-}
-
-// oneLine makes bytes of a file harmless.
-func oneLine(s string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", " ").Replace(ipc.Printable([]byte(s)))
 }

@@ -75,7 +75,7 @@ func (t *tree) showEmpty() {
 // meant says that a line is of the facility, and what led to it too.
 func (t *tree) meant(line *pamstack.Line) bool {
 	for ; line != nil; line = line.Via {
-		fields := append(stackview.Fields(line), "")
+		fields := append(line.Fields(), "")
 		word := strings.ToLower(strings.TrimPrefix(fields[0], "-"))
 		if word != "@include" && word != t.facility.String() {
 			return false

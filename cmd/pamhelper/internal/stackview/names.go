@@ -71,25 +71,10 @@ func Arguments(h *pamstack.Handler) string {
 }
 
 // Included returns the field that includes, such as "@include", and the name of
-// the file, for a line that names one.
+// the file, for a line that includes.
 func Included(line *pamstack.Line) (how, file string, ok bool) {
-	fields := append(Fields(line), "", "", "")
-	switch word := strings.ToLower(fields[1]); {
-	case strings.ToLower(strings.TrimPrefix(fields[0], "-")) == "@include":
-		return "@include", OneLine(fields[1]), true
-	case word == "include", word == "substack":
-		return word, OneLine(fields[2]), true
-	}
-	return "", "", false
-}
-
-// Fields returns the fields of a line, the type first.
-func Fields(line *pamstack.Line) []string {
-	fields := line.Fields()
-	if line.File == "/etc/pam.conf" && line.Via == nil && len(fields) > 0 {
-		return fields[1:] // the service stands before them
-	}
-	return fields
+	how, file, _, ok = line.Included()
+	return how, OneLine(file), ok
 }
 
 // Label returns what a handler calls: its module, or what is in its place.
