@@ -12,7 +12,7 @@ import (
 
 // Libpam is one build of libpam, as far as it matters for service files.
 type Libpam struct {
-	// Path is the library's file, empty if it was not detected.
+	// Path is the library's file, without Config.Root; empty if it was not detected.
 	Path string
 	// Debian says that it has Debian's patches: @include, includes from
 	// /etc/pam.d only, modules from ISA too, and jumps that setcred and
@@ -121,27 +121,39 @@ func usrLibFirst(dir string) int {
 // machine this program is for. A process that has libpam loaded knows better.
 // The error is fs.ErrNotExist where there is none.
 func Find() (path string, err error) {
-	self, err := elf.Open("/proc/self/exe")
-	if err != nil {
-		return "", err
-	}
-	defer self.Close()
+	return find("", sameMachine)
+}
+
+// find returns the first libpam.so.0 below a root that is fit, without the root.
+func find(root string, fit func(path string) bool) (path string, err error) {
 	for _, pattern := range []string{"/lib/*-linux-*", "/usr/lib/*-linux-*", "/lib64", "/usr/lib64", "/lib", "/usr/lib"} {
-		found, _ := filepath.Glob(pattern + "/libpam.so.0")
+		found, _ := filepath.Glob(root + pattern + "/libpam.so.0")
 		for _, path := range found {
-			if sameMachine(path, self) {
-				return path, nil
+			if fit(path) {
+				return strings.TrimPrefix(path, root), nil
 			}
 		}
 	}
-	return "", fmt.Errorf("libpam.so.0 in the usual directories: %w", fs.ErrNotExist)
+	return "", fmt.Errorf("libpam.so.0 in the usual directories of %s/: %w", root, fs.ErrNotExist)
 }
 
-func sameMachine(path string, self *elf.File) bool {
+// sameMachine says that a libpam is for the machine of this program.
+func sameMachine(path string) bool {
+	self, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	defer self.Close()
 	object, err := elf.Open(path)
 	if err != nil {
 		return false
 	}
 	defer object.Close()
 	return object.Class == self.Class && object.Machine == self.Machine
+}
+
+// isLibpam says that a file is a libpam, for whatever machine.
+func isLibpam(path string) bool {
+	_, err := Detect(path)
+	return err == nil
 }

@@ -11,7 +11,7 @@ import (
 // Config is how a service is read.
 type Config struct {
 	// Libpam is the build that is modelled; see Detect. Where it is the zero
-	// value, the one that Find returns is detected.
+	// value, the one in the usual directories below Root is detected.
 	Libpam Libpam
 	// Confdir, where not empty, is read instead of the service directories, as
 	// pam_start_confdir(3) does. Debian's libpam takes includes from /etc/pam.d

@@ -5,19 +5,23 @@ import (
 	"strings"
 )
 
-// Detected returns the config with the libpam that Find returns, where it names
-// none.
+// Detected returns the config with the libpam that is below its root, where it
+// names none: one for this machine, else one for any.
 func (c Config) Detected() (Config, error) {
 	if c.Libpam.ModuleDir != "" {
 		return c, nil
 	}
-	path, err := Find()
+	path, err := find(c.Root, sameMachine)
+	if err != nil && c.Root != "" {
+		path, err = find(c.Root, isLibpam)
+	}
 	if err == nil {
-		c.Libpam, err = Detect(path)
+		c.Libpam, err = Detect(c.Root + path)
 	}
 	if err != nil {
 		return c, fmt.Errorf("detect libpam: %w", err)
 	}
+	c.Libpam.Path = path
 	return c, nil
 }
 

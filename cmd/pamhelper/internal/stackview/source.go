@@ -18,8 +18,9 @@ import (
 
 // Source is where services are read from.
 type Source struct {
-	// Confdir is the option: another directory of services.
-	Confdir string
+	// The options: another directory of services, another machine's files, and
+	// another file of libpam.
+	Confdir, Root, Libpam string
 	// Config has what the options do not say; the libpam of this process is
 	// modelled where it names none.
 	Config pamstack.Config
@@ -28,6 +29,8 @@ type Source struct {
 // AddFlags adds the options that say where services are read from.
 func (s *Source) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Confdir, "confdir", "", "read service files from `DIR` instead of the system's")
+	flags.StringVar(&s.Root, "root", "", "read another machine's files, those below `DIR`, by the rules of its libpam")
+	flags.StringVar(&s.Libpam, "libpam", "", "read services as the libpam.so.0 in `FILE` does, which is not run")
 }
 
 // Load reads a service. That pam_start would fail is no error.
@@ -62,18 +65,18 @@ func IsName(service string) error {
 	return nil
 }
 
-// Resolve returns how services are read: from the directory of the option, by
+// Resolve returns how services are read: from the directories of the options, by
 // the libpam that is to be modelled.
-func (s Source) Resolve() (pamstack.Config, error) {
-	config := s.Config
-	if config.Libpam.ModuleDir == "" {
-		path, err := libpam()
-		if err != nil {
-			return config, err
+func (s Source) Resolve() (config pamstack.Config, err error) {
+	config = s.Config
+	if s.Root != "" {
+		if config.Root, err = directory(s.Root); err != nil {
+			return config, fmt.Errorf("--root: %w", err)
 		}
-		if config.Libpam, err = pamstack.Detect(path); err != nil {
-			return config, err
-		}
+		config.Root = strings.TrimSuffix(config.Root, "/")
+	}
+	if config.Libpam, err = s.libpam(config); err != nil {
+		return config, err
 	}
 	if s.Confdir == "" {
 		return config, nil
@@ -81,24 +84,63 @@ func (s Source) Resolve() (pamstack.Config, error) {
 	if !config.Libpam.Confdir {
 		return config, errors.New("--confdir: this libpam has no pam_start_confdir; it came with 1.4")
 	}
-	dir, err := filepath.Abs(s.Confdir)
-	if err != nil {
-		return config, err
-	}
-	info, err := os.Stat(config.Root + dir)
-	if err != nil {
-		return config, err
-	}
-	if !info.IsDir() {
-		return config, fmt.Errorf("%s is not a directory", s.Confdir)
-	}
-	config.Confdir = dir
-	return config, nil
+	config.Confdir, err = confdir(config.Root, s.Confdir)
+	return config, err
 }
 
-// libpam returns the file of the libpam that this process has loaded, else one
+// directory returns the path of a directory from the root.
+func directory(path string) (string, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory", path)
+	}
+	return dir, err
+}
+
+// confdir returns the path of a directory of services, which is one below root
+// where there is a root.
+func confdir(root, path string) (string, error) {
+	if root != "" {
+		path = root + filepath.Join("/", path)
+	}
+	dir, err := directory(path)
+	return strings.TrimPrefix(dir, root), err
+}
+
+// libpam returns the build that is modelled: that of the option, of the config, of
+// the root, or of this process.
+func (s Source) libpam(config pamstack.Config) (found pamstack.Libpam, err error) {
+	switch {
+	case s.Libpam != "":
+		if found, err = pamstack.Detect(s.Libpam); err != nil {
+			return found, fmt.Errorf("--libpam: %w", err)
+		}
+		if path, err := filepath.Abs(s.Libpam); err == nil {
+			found.Path = strings.TrimPrefix(path, config.Root)
+		}
+		return found, nil
+	case config.Libpam.ModuleDir != "":
+		return config.Libpam, nil
+	case config.Root != "":
+		if config, err = config.Detected(); err != nil {
+			return found, fmt.Errorf("--root: %w; name one with --libpam", err)
+		}
+		return config.Libpam, nil
+	}
+	path, err := loadedLibpam()
+	if err != nil {
+		return found, err
+	}
+	return pamstack.Detect(path)
+}
+
+// loadedLibpam returns the file of the libpam that this process has loaded, else one
 // that it would find.
-func libpam() (path string, err error) {
+func loadedLibpam() (path string, err error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return pamstack.Find()
