@@ -17,7 +17,7 @@ type Decision struct {
 	Module  string // as the line names it, such as "pam_unix.so"
 	Control string // as the line has it, such as "required"
 	Code    Code   // what the module returned
-	Action  string // what the control field made of it, such as "die"
+	Action  string // what the control field made of it, such as "die"; nothing of incomplete
 	Problem string // of Begin: what is wrong with the line
 	// Behind is the last line before it whose module failed, where this one fails
 	// whatever happens (pam_deny) or there is none; else nil.
@@ -34,7 +34,11 @@ func (d *Decision) String() string {
 	case d.Problem != "":
 		return Printable(fmt.Appendf(nil, "%s:%d: %s", d.File, d.Line, d.Problem))
 	}
-	return Printable(fmt.Appendf(nil, "%s:%d: %s %s: %s -> %s", d.File, d.Line, d.Control, d.Module, d.Code, d.Action)) + d.behind()
+	text := fmt.Appendf(nil, "%s:%d: %s %s: %s", d.File, d.Line, d.Control, d.Module, d.Code)
+	if d.Action != "" {
+		text = append(text, " -> "+d.Action...)
+	}
+	return Printable(text) + d.behind()
 }
 
 func (d *Decision) behind() string {

@@ -31,7 +31,8 @@ type Step struct {
 	Called bool
 	Code   Code
 	// Key is the code that picked Action: Code itself, but in setcred and
-	// close_session what the handler returned to the call before.
+	// close_session what the handler returned to the call before. Incomplete
+	// picks none: the call stops there, and Action means nothing.
 	Key    Code
 	Action Action
 }
@@ -97,6 +98,7 @@ func (t *transaction) pass(o *Outcome, prelim bool, p position) {
 		}
 		step := t.ask(h, o.Call, prelim)
 		if step.Code == Incomplete {
+			step.Key = Incomplete
 			t.paused = &pause{o.Call, prelim, p}
 			o.Steps, o.Code, o.Decided = append(o.Steps, step), Incomplete, h
 			return

@@ -113,6 +113,9 @@ func TestIncompleteCallGoesOnWhereItStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if step := outcomes[0].Steps[1]; step.Key != Incomplete {
+		t.Errorf("incomplete is taken for %v, want itself", step.Key)
+	}
 	for i, want := range []string{"incomplete by 2: a b", "abort by 0: ", "success by 3: b c"} {
 		if got := told(outcomes[i]); got != want {
 			t.Errorf("call %d: got %q, want %q", i, got, want)

@@ -47,7 +47,7 @@ type (
 		Code   string `json:"code"`
 		Why    string `json:"why"` // "given", "always", "assumed", or "libpam" where nothing is called
 		Key    string `json:"key"` // the code that picks the action
-		Action string `json:"action"`
+		Action string `json:"action"` // empty after incomplete: the call stops
 	}
 )
 
@@ -92,9 +92,13 @@ func (s scene) stepOf(call pamstack.Call, step pamstack.Step) stepJSON {
 	case why == assumed:
 		why = "assumed"
 	}
+	action := step.Action.String()
+	if step.Code == pamstack.Incomplete {
+		action = ""
+	}
 	return stepJSON{
 		lineJSON: *lineOf(step.Handler), Prelim: step.Prelim, Called: step.Called,
-		Code: step.Code.String(), Why: why, Key: step.Key.String(), Action: step.Action.String(),
+		Code: step.Code.String(), Why: why, Key: step.Key.String(), Action: action,
 	}
 }
 

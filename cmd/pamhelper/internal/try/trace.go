@@ -74,7 +74,10 @@ func outcome(turn ipc.Turn) string {
 	if turn.Key != turn.Code {
 		text += ", taken for " + codeWord(turn.Key) + " as in the call before"
 	}
-	if turn.Action != "" {
+	switch {
+	case turn.Code == ipc.Code(pamstack.Incomplete):
+		text += " -> stops here: the application has to call again"
+	case turn.Action != "":
 		text += " -> " + actionWords(turn.Action)
 	}
 	if turn.Prelim {

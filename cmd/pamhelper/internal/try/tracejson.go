@@ -59,7 +59,11 @@ type jsonDecision struct {
 	Behind *jsonDecision `json:"behind,omitempty"`
 }
 
+// trace leaves out a call without anything to tell, as plain.trace does.
 func (j *jsonLines) trace(t ipc.Trace) {
+	if silent(t) {
+		return
+	}
 	out := jsonTrace{
 		Event: "trace", Function: t.Function, Code: t.Code.String(), Number: int(t.Code), Turns: []jsonTurn{},
 		Omitted: t.TurnsOmitted, Notes: jsonNotes(t.Notes), NotesOmitted: t.NotesOmitted,
@@ -95,7 +99,7 @@ func decisionJSON(d *ipc.Decision) *jsonDecision {
 	}
 	out := &jsonDecision{File: d.File, Line: d.Line, Module: d.Module, Control: d.Control, Action: d.Action, Problem: d.Problem,
 		Behind: decisionJSON(d.Behind)}
-	if d.Action != "" {
+	if d.File != "" && d.Problem == "" {
 		out.Code = codeWord(d.Code)
 	}
 	return out

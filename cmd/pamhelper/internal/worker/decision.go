@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -89,7 +90,15 @@ func decided(t *libpam.Trace) string {
 }
 
 func lineText(d *libpam.Decision) string {
-	return fmt.Sprintf("%s:%d: %s %s: %s -> %s", printable(d.File), d.Line, printable(d.Control), printable(d.Module), d.Code, d.Action)
+	return fmt.Sprintf("%s:%d: %s %s: %s%s", printable(d.File), d.Line, printable(d.Control), printable(d.Module), d.Code, actionOf(d))
+}
+
+// actionOf is what became of the code: nothing, where the call is to be made again.
+func actionOf(d *libpam.Decision) string {
+	if d.Code == pamstack.Incomplete {
+		return ""
+	}
+	return " -> " + d.Action.String()
 }
 
 func behind(d *libpam.Decision) string {
@@ -110,7 +119,7 @@ func decisionEvent(d *libpam.Decision) *pb.Decision {
 		File: cutText(d.File, maxFileName), Line: uint32(d.Line), Module: cutText(d.Module, maxField), Control: cutText(d.Control, maxField),
 		Code: pb.PamCode(d.Code), Problem: cutText(d.Problem, maxField), Behind: decisionEvent(d.Behind),
 	}
-	if d.File != "" && d.Problem == "" {
+	if d.File != "" && d.Problem == "" && d.Code != pamstack.Incomplete {
 		event.Action = d.Action.String()
 	}
 	return event
