@@ -70,8 +70,10 @@ func (c *checker) run(services, named []string) ([]Finding, error) {
 			s.lines()
 		}
 	}
-	if err := c.otherService(); err != nil {
-		return nil, err
+	if len(named) == 0 || slices.ContainsFunc(loaded, (*service).takesOther) {
+		if err := c.otherService(); err != nil {
+			return nil, err
+		}
 	}
 	c.files()
 	return c.found.sorted(), nil
@@ -147,6 +149,9 @@ func (s *service) noteFiles() {
 	}
 	note(s.file(s.name))
 	for _, line := range s.stack.Lines {
+		if !s.concerns(line) {
+			continue
+		}
 		note(line.File)
 		if line.Via != nil && line.File != s.file(s.name) {
 			s.included[line.File] = true

@@ -336,6 +336,30 @@ func TestOtherIsCheckedAsWhatServesOthers(t *testing.T) {
 	}
 }
 
+// Findings about other are for services that it answers for.
+func TestOtherIsCheckedWithAServiceThatFallsBackToIt(t *testing.T) {
+	const most = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n"
+	for _, test := range []struct {
+		name, lines string
+		want        bool
+	}{
+		{"no password lines", most, true},
+		{"all of its own", most + "password required pam_unix.so\n", false},
+	} {
+		m := newSystem(t, debian)
+		m.file("/etc/pam.d/other", "auth required pam_permit.so\nbogus required pam_unix.so\n")
+		m.mode("/etc/pam.d/other", 0o666)
+		m.file("/etc/pam.d/example", test.lines)
+		got := slices.ContainsFunc(m.run("example"), func(f Finding) bool { return f.File == "/etc/pam.d/other" })
+		if got != test.want {
+			t.Errorf("%s: got findings about other: %v, want %v", test.name, got, test.want)
+		}
+		all := m.run()
+		wantAt(t, all, "error illegal-type /etc/pam.d/other:2")
+		wantAt(t, all, "error file-writable /etc/pam.d/other:0")
+	}
+}
+
 func TestNoServicesAreAnError(t *testing.T) {
 	m := newSystem(t, debian)
 	m.remove("/etc/pam.d/other")

@@ -26,6 +26,28 @@ func (s *service) missing() {
 	})
 }
 
+// takesOther says that the service other answers for some of the service's calls.
+func (s *service) takesOther() bool {
+	for f := pamstack.Auth; f <= pamstack.Session; f++ {
+		if len(s.own(f)) == 0 {
+			return true
+		}
+	}
+	return s.name == otherName
+}
+
+// concerns says that a line matters to the service. Those of other do not where
+// none of its calls are answered by them, unless pam_start fails there.
+func (s *service) concerns(line *pamstack.Line) bool {
+	if s.takesOther() || s.stack.Err != nil {
+		return true
+	}
+	for line.Via != nil {
+		line = line.Via
+	}
+	return line.File != s.stack.OtherFile || line.File == s.stack.File
+}
+
 // pamConf says that services stand in /etc/pam.conf.
 func (c *checker) pamConf() bool {
 	return !slices.ContainsFunc(c.config.Dirs(), func(dir string) bool {

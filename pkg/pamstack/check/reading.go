@@ -44,7 +44,7 @@ var readingProblems = map[pamstack.Problem]readingProblem{
 func (s *service) reading() {
 	for i, note := range s.stack.Notes {
 		p, known := readingProblems[note.Problem]
-		if !known || s.explained(i) {
+		if !known || s.explained(i) || !s.concerns(note.Line) {
 			continue // modules have checks of their own
 		}
 		if note.Detail != "" {
@@ -54,8 +54,10 @@ func (s *service) reading() {
 	}
 	s.otherBroken()
 	for _, line := range s.stack.Lines {
-		s.junk(line)
-		s.confdirInclude(line)
+		if s.concerns(line) {
+			s.junk(line)
+			s.confdirInclude(line)
+		}
 	}
 }
 

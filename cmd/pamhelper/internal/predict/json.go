@@ -45,8 +45,8 @@ type (
 		Prelim bool   `json:"prelim,omitempty"`
 		Called bool   `json:"called"`
 		Code   string `json:"code"`
-		Why    string `json:"why"` // "given", "always", "assumed", or "libpam" where nothing is called
-		Key    string `json:"key"` // the code that picks the action
+		Why    string `json:"why"`    // "given", "always", "assumed", or "libpam" where nothing is called
+		Key    string `json:"key"`    // the code that picks the action
 		Action string `json:"action"` // empty after incomplete: the call stops
 	}
 )
