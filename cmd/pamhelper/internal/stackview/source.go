@@ -119,10 +119,12 @@ func (s Source) libpam(config pamstack.Config) (found pamstack.Libpam, err error
 		if found, err = pamstack.Detect(s.Libpam); err != nil {
 			return found, fmt.Errorf("--libpam: %w", err)
 		}
-		if path, err := filepath.Abs(s.Libpam); err == nil {
-			found.Path = strings.TrimPrefix(path, config.Root)
+		path, err := filepath.Abs(s.Libpam)
+		if below, is := strings.CutPrefix(path, config.Root+"/"); is {
+			path = "/" + below
 		}
-		return found, nil
+		found.Path = path
+		return found, err
 	case config.Libpam.ModuleDir != "":
 		return config.Libpam, nil
 	case config.Root != "":
