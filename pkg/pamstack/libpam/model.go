@@ -287,7 +287,7 @@ func decisionOf(o pamstack.Outcome) *Decision {
 	if o.Decided == nil {
 		return d
 	}
-	if _, always := pamstack.Fixed(o.Decided, o.Call, o.Steps[at].Prelim); always {
+	if fixed(o.Decided, o.Call, o.Steps[at].Prelim) {
 		d.Behind = failedBefore(o, at)
 	}
 	return d
@@ -298,12 +298,17 @@ func decisionOf(o pamstack.Outcome) *Decision {
 func failedBefore(o pamstack.Outcome, at int) *Decision {
 	for at--; at >= 0 && o.Code != pamstack.Success; at-- {
 		step := o.Steps[at]
-		_, always := pamstack.Fixed(step.Handler, o.Call, step.Prelim)
-		if step.Handler.Kind == pamstack.KindModule && step.Code != pamstack.Success && step.Code != pamstack.Ignore && !always {
+		failed := step.Handler.Kind == pamstack.KindModule && step.Code != pamstack.Success && step.Code != pamstack.Ignore
+		if failed && !fixed(step.Handler, o.Call, step.Prelim) {
 			return stepDecision(step)
 		}
 	}
 	return nil
+}
+
+// fixed says that a module returns the same whatever happens.
+func fixed(h *pamstack.Handler, call pamstack.Call, prelim bool) bool {
+	return len(pamstack.Returns(h, call, prelim)) == 1
 }
 
 func stepDecision(step pamstack.Step) *Decision {
