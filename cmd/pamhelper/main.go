@@ -30,6 +30,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/try"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/watch"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/worker"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 )
@@ -77,7 +78,7 @@ and "pamhelper sweep" closes those whose worker has died.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), check.Command(), predict.Command(),
-		sweep.Command(), sweep.SessionsCommand())
+		watch.Command(), sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 

@@ -136,4 +136,8 @@ void pamhelper_guard_child(const struct sigaction *actions, const void *mask);
 #define PAMHELPER_CRASH_MAX (PAMHELPER_MODULE_MAX + PAMHELPER_FILE_MAX + 32)
 int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module, const char *file, unsigned line);
 
+/* layout.c: looks for the service's and the user's pointer in a handle of its own
+ * transaction. Returns what libpam did; an offset is -1 where there is no telling. */
+int pamhelper_layout(const char *service, const char *confdir, long *service_at, long *user_at);
+
 #endif
