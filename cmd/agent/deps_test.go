@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"cmd/pamhelper/internal/try":                {"pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/libpam"},
 	"pkg/pamstack/check":                        {"pkg/pamstack"},
 	"cmd/pamhelper/internal/check":              {"pkg/pamstack", "pkg/pamstack/check", "cmd/pamhelper/internal/stackview"},
+	"cmd/pamhelper/internal/watch":              {"pkg/pamstack", "pkg/pamstack/libpam", "cmd/pamhelper/internal/stackview"},
 	"cmd/pamhelper/internal/userprocess":        {"proto", "cmd/pamhelper/internal/proc"},
 	"cmd/pamhelper/internal/worker": {"proto", "pkg/ipc", "pkg/pamstack", "pkg/pamstack/libpam",
 		"cmd/pamhelper/internal/loginrecord", "cmd/pamhelper/internal/proc", "cmd/pamhelper/internal/record",

@@ -11,7 +11,8 @@
 // and shows what happens. It starts a worker of its own with the looser
 // debugging table; no agent can reach that one. "pamhelper show", "pamhelper
 // check" and "pamhelper predict" are for a person too: they only read files, and
-// run no module.
+// run no module. "pamhelper watch" shows what modules do in other programs, and
+// refuses anybody but root.
 package main
 
 import (
@@ -70,7 +71,8 @@ does not link libpam. An agent gets one worker process per login and speaks a
 documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
 hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
 say what is in a stack and what it would do, without running it, and "pamhelper
-check" what is wrong with it. "pamhelper sessions" lists the logins that are open,
+check" what is wrong with it. "pamhelper watch" shows the calls of modules in all
+programs as they happen. "pamhelper sessions" lists the logins that are open,
 and "pamhelper sweep" closes those whose worker has died.`,
 		Version:           version(),
 		SilenceUsage:      true,

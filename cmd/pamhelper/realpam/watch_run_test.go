@@ -140,12 +140,13 @@ func (w *watching) seen() []watchLine {
 // logs waits for a text on standard error.
 func (w *watching) logs(text string) {
 	w.t.Helper()
-	said := func() string {
-		w.mutex.Lock()
-		defer w.mutex.Unlock()
-		return w.log
-	}
-	eventually(w.t, func() bool { return strings.Contains(said(), text) }, "%q on standard error; got %s", text, lazy(said))
+	eventually(w.t, func() bool { return strings.Contains(w.said(), text) }, "%q on standard error; got %s", text, lazy(w.said))
+}
+
+func (w *watching) said() string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.log
 }
 
 type lazy func() string

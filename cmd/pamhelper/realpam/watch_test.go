@@ -65,7 +65,7 @@ func TestWatchLeavesNothingInTheKernel(t *testing.T) {
 			t.Errorf("while it runs there are %q of it, want all", left)
 		}
 		if status := w.end(signal); status != 0 {
-			t.Errorf("%v: got status %d, want 0", signal, status)
+			t.Errorf("%v: got status %d, want 0; it said %s", signal, status, w.said())
 		}
 		if left := c.left(w.name); len(left) > 0 {
 			t.Errorf("%v: left %q, want nothing", signal, left)
@@ -82,7 +82,8 @@ func TestWatchWhoseOutputNobodyReadsLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Stdout = write
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = write, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestWatchWhoseOutputNobodyReadsLeavesNothing(t *testing.T) {
 	read.Close()
 	c.pam(name, "alice", "authenticate")
 	if err := cmd.Wait(); err != nil || instance == "" {
-		t.Errorf("got %v of the instance %q, want no error", err, instance)
+		t.Fatalf("got %v of the instance %q, want no error; it said %s", err, instance, &log)
 	}
 	if left := c.left(instance); len(left) > 0 {
 		t.Errorf("left %q, want nothing", left)
@@ -268,4 +269,20 @@ func TestWatchSaysWhyItCannot(t *testing.T) {
 			t.Errorf("%q: got status %d, %q; want 2 and %q", test.args, r.status, r.stderr, test.says)
 		}
 	}
+}
+
+func TestWatchTellsOfLostEvents(t *testing.T) {
+	t.Parallel()
+	c := newCopies(t)
+	many := service(t, strings.Repeat("auth required pam_permit.so\n", 500))
+	w := c.watch()
+	w.cmd.Process.Signal(syscall.SIGSTOP)
+	for range 24 {
+		c.pam(many, "alice", "authenticate")
+	}
+	w.cmd.Process.Signal(syscall.SIGCONT)
+	w.logs("events were lost")
+	name := service(t, "auth required pam_deny.so")
+	c.pam(name, "alice", "authenticate")
+	eventually(t, func() bool { return strings.HasSuffix(w.calls(), "pam_deny authenticate PAM_AUTH_ERR") }, "the call after those that were lost")
 }

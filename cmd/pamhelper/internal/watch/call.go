@@ -11,6 +11,7 @@ import (
 type call struct {
 	began, took   time.Duration // of CLOCK_MONOTONIC
 	process       int
+	wanted        bool // the process is one of those asked for
 	program       string
 	service, user string // empty: none
 	probe         probe

@@ -46,7 +46,7 @@ packages do not, is no good thing to do while it is watched: a process that load
 in that moment can crash.
 
 What it puts into the kernel is removed when it ends. If it is killed with KILL that
-stays, at a few microseconds for each call, until the next watch removes it.
+stays, at some 10 to 20 microseconds for each call, until the next watch removes it.
 
 Exit status: 0 it was ended by a signal, 2 usage, or it cannot watch here.`,
 		Example: `  pamhelper watch --service sshd

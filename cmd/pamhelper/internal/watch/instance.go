@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,8 +29,22 @@ type instance struct {
 	cpus []*cpu
 }
 
-// newInstance makes one without probes. What it makes is removed on an error.
-func newInstance(t tracefs) (*instance, error) {
+// newInstance makes one without probes, and removes what dead watches left, which it
+// logs. What it makes is removed on an error.
+func newInstance(t tracefs, log io.Writer) (*instance, error) {
+	// Until its files are open another watch could take it for that of a dead one.
+	lock, err := lockInstances(t)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	removed, err := removeDead(t)
+	if removed > 0 {
+		fmt.Fprintf(log, "watch: removed the probes of %d that had been killed\n", removed)
+	}
+	if err != nil {
+		fmt.Fprintf(log, "watch: what was left by one that was killed could not be removed: %v\n", err)
+	}
 	var random [4]byte
 	rand.Read(random[:])
 	i := &instance{tracefs: t, name: fmt.Sprintf("%s%d_%s", prefix, os.Getpid(), hex.EncodeToString(random[:]))}
@@ -40,6 +55,26 @@ func newInstance(t tracefs) (*instance, error) {
 		return nil, errors.Join(err, i.remove())
 	}
 	return i, nil
+}
+
+// lockInstances waits for other watches that begin, in whatever namespace: there is
+// one tracefs. Closing the file lets them go on.
+func lockInstances(t tracefs) (*os.File, error) {
+	dir, err := os.Open(t.path("instances"))
+	if err != nil {
+		return nil, explained(err)
+	}
+	for {
+		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			dir.Close()
+			return nil, fmt.Errorf("lock the trace instances: %w", err)
+		}
+		return dir, nil
+	}
 }
 
 func (i *instance) in(elements ...string) string {
@@ -97,7 +132,10 @@ func (i *instance) remove() error {
 	for _, c := range i.cpus {
 		errs = append(errs, unix.Close(c.fd))
 	}
-	errs = append(errs, os.Remove(i.in()))
+	// Closed, it is dead for others: one that begins may have removed it already.
+	if err := os.Remove(i.in()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove the probes (the next watch tries again): %w", err)
 	}
@@ -141,8 +179,7 @@ func removeDead(t tracefs) (removed int, err error) {
 		if !strings.HasPrefix(entry.Name(), prefix) {
 			continue
 		}
-		err := os.Remove(t.path("instances", entry.Name()))
-		if err == nil {
+		if os.Remove(t.path("instances", entry.Name())) == nil { // busy: it lives
 			removed++
 		}
 	}

@@ -23,6 +23,9 @@ func openTracefs() (tracefs, error) {
 		const usual = "/sys/kernel/tracing"
 		var stat unix.Statfs_t
 		if unix.Statfs(usual, &stat) != nil || stat.Type != unix.TRACEFS_MAGIC {
+			if errors.Is(err, unix.ENODEV) {
+				return "", errors.New("this kernel has no tracefs: it is built without CONFIG_FTRACE")
+			}
 			return "", fmt.Errorf("mount the kernel's tracefs: %w", explained(err))
 		}
 		dir = usual
@@ -55,13 +58,15 @@ const lockdownFile = "/sys/kernel/security/lockdown"
 
 // explained says what to do about an error of the tracefs.
 func explained(err error) error {
-	switch {
-	case errors.Is(err, unix.ENODEV):
-		return errors.New("this kernel has none: it is built without CONFIG_FTRACE")
-	case !errors.Is(err, fs.ErrPermission):
+	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if text, _ := os.ReadFile(lockdownFile); strings.Contains(string(text), "[confidentiality]") {
+	lockdown, _ := os.ReadFile(lockdownFile)
+	return refused(err, string(lockdown))
+}
+
+func refused(err error, lockdown string) error {
+	if strings.Contains(lockdown, "[confidentiality]") {
 		return fmt.Errorf("%w: the kernel is locked down (lockdown=confidentiality) and lets nobody trace", err)
 	}
 	return fmt.Errorf("%w: this root may not trace: run it outside of the container, with CAP_SYS_ADMIN", err)

@@ -54,14 +54,7 @@ func newWatcher(pid int, log io.Writer) (*watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	removed, err := removeDead(tracefs)
-	if removed > 0 {
-		fmt.Fprintf(log, "watch: removed the probes of %d that had been killed\n", removed)
-	}
-	if err != nil {
-		fmt.Fprintf(log, "watch: what was left by one that was killed could not be removed: %v\n", err)
-	}
-	instance, err := newInstance(tracefs)
+	instance, err := newInstance(tracefs, log)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +121,7 @@ func (w *watcher) round(last bool) ([]*call, error) {
 	if last {
 		done = append(done, w.calls.rest(time.Duration(now()))...)
 	}
-	return slices.DeleteFunc(done, func(c *call) bool { return !w.threads.wanted(c.process) }), nil
+	return slices.DeleteFunc(done, func(c *call) bool { return !c.wanted }), nil
 }
 
 func (w *watcher) made(f format, r record, thread int) {
@@ -141,19 +134,21 @@ func (w *watcher) ended(_ format, _ record, thread int) {
 }
 
 func (w *watcher) entered(f format, r record, thread int) {
-	w.calls.entered(thread, &call{
-		began: time.Duration(r.time), process: w.threads.of(thread), probe: w.probeOf(f, r),
-		flags: int(int32(f.number(r, "flags"))), handle: f.number(r, "handle"),
-		program: f.text(r, "program"), service: f.text(r, "service"), user: f.text(r, "user"),
-	})
+	c := w.callOf(f, r, thread)
+	c.flags, c.handle = int(int32(f.number(r, "flags"))), f.number(r, "handle")
+	c.program, c.service, c.user = f.text(r, "program"), f.text(r, "service"), f.text(r, "user")
+	w.calls.entered(thread, c)
 }
 
 func (w *watcher) left(f format, r record, thread int) {
-	w.calls.left(thread, &call{
-		began: time.Duration(r.time), process: w.threads.of(thread), probe: w.probeOf(f, r),
-		code: pamstack.Code(int32(f.number(r, "code"))),
-	})
+	c := w.callOf(f, r, thread)
+	c.code = pamstack.Code(int32(f.number(r, "code")))
+	w.calls.left(thread, c)
 }
 
-// probeOf returns the probe that a record is of.
-func (w *watcher) probeOf(f format, r record) probe { return w.probes[f.number(r, "probe")] }
+// callOf makes what entries and returns have in common. Whether it is wanted is
+// settled now: its process may have ended by the end of the round.
+func (w *watcher) callOf(f format, r record, thread int) *call {
+	process := w.threads.of(thread)
+	return &call{began: time.Duration(r.time), process: process, wanted: w.threads.wanted(process), probe: w.probes[f.number(r, "probe")]}
+}
