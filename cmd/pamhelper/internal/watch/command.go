@@ -84,7 +84,11 @@ func run(ctx context.Context, o options, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.remove()) }()
+	defer func() {
+		if failed := w.remove(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("remove the probes (the next watch tries again): %w", failed))
+		}
+	}()
 	if o.pid != 0 && !w.threads.choosable() {
 		return errors.New("--pid is not possible in a PID namespace: the kernel tells its own numbers")
 	}

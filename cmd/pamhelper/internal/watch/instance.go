@@ -52,6 +52,7 @@ func newInstance(t tracefs, log io.Writer) (*instance, error) {
 		return nil, fmt.Errorf("make a trace instance: %w", explained(err))
 	}
 	if err := i.prepare(); err != nil {
+		lock.Close() // which removing takes
 		return nil, errors.Join(err, i.remove())
 	}
 	return i, nil
@@ -129,35 +130,37 @@ func (i *instance) remove() error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, removeGroup(i.tracefs, i.name))
+	return errors.Join(append(errs, i.close())...)
+}
+
+// close closes the files of the instance, which is dead for others then, and removes
+// it before another one does.
+func (i *instance) close() error {
+	lock, err := lockInstances(i.tracefs)
+	errs := []error{err}
+	if err == nil {
+		defer lock.Close()
+	}
 	for _, c := range i.cpus {
 		errs = append(errs, unix.Close(c.fd))
 	}
-	// Closed, it is dead for others: one that begins may have removed it already.
-	if err := os.Remove(i.in()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("remove the probes (the next watch tries again): %w", err)
-	}
-	return nil
+	return errors.Join(append(errs, os.Remove(i.in()))...)
 }
 
-// removeGroup removes all probes of a group that is not enabled.
+// removeGroup removes all probes of a group that is not enabled. They are listed by
+// the group's directory: uprobe_events is not read in one piece, so that of another
+// watch that goes away meanwhile could hide some.
 func removeGroup(t tracefs, group string) error {
-	probes, err := os.ReadFile(t.path("uprobe_events"))
-	if err != nil {
-		return err
+	entries, err := os.ReadDir(t.path("events", group))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	seen := map[string]bool{}
-	var errs []error
-	for line := range strings.Lines(string(probes)) {
-		// p:GROUP/EVENT PATH:OFFSET ...
-		first, _, _ := strings.Cut(line, " ")
-		_, event, _ := strings.Cut(first, ":")
-		if !strings.HasPrefix(event, group+"/") || seen[event] {
+	errs := []error{err}
+	for _, entry := range entries {
+		if !entry.IsDir() {
 			continue
 		}
-		seen[event] = true
+		event := group + "/" + entry.Name()
 		if err := t.write("-:"+event, "uprobe_events"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("probe %s: %w", event, err))
 		}
