@@ -78,7 +78,7 @@ func TestTryWithTracePointsAtTheLineOfTheClassics(t *testing.T) {
 			name:  "without root only oneself",
 			stack: []string{"auth required pam_unix.so nodelay"},
 			as:    "bob", user: "alice", answers: []string{password}, steps: []string{"authenticate"}, status: 1,
-			decided: "1: required pam_unix.so: authinfo_unavail -> bad",
+			decided: "1: required pam_unix.so: authinfo_unavail -> bad", also: "this was not run as root",
 		},
 		{
 			name:  "pam_loginuid where nothing audits",

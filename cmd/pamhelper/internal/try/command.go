@@ -288,6 +288,9 @@ func fault(d *ipc.Decision) string {
 	return d.String()
 }
 
+// errNotRoot is what many wonder about: the stack is in order.
+var errNotRoot = errors.New("this was not run as root: pam_unix, for one, then verifies only the caller's own password; run it as root to see a real login")
+
 // exitOf turns how the run ended into the exit status.
 func exitOf(err error, show display) error {
 	var refused *ipc.PAMError
@@ -305,6 +308,9 @@ func exitOf(err error, show display) error {
 		}
 		if errors.Is(refused.Cause, errUnusable) {
 			return ExitError{ExitUsage}
+		}
+		if refused.Step == ipc.Authenticate && os.Geteuid() != 0 {
+			show.failed(errNotRoot)
 		}
 		return ExitError{ExitRefused}
 	case errors.As(err, &policy):
