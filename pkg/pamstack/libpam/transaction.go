@@ -6,7 +6,8 @@
 // All calls of a transaction are made on one OS thread: the caller has locked
 // its goroutine to it (for what belongs to a thread, such as loginuid, keyrings
 // and namespaces, the process's main thread). One transaction per process at a
-// time. What a service's files say is not read here: see package pamstack.
+// time. What a service's files say is package pamstack's to read: here its model
+// follows what libpam really does, and both have to agree.
 package libpam
 
 /*

@@ -68,9 +68,6 @@ func each(leaders []Leader, found func(Process)) (settled bool, err error) {
 // and behind SIGKILL.
 type Grace struct{ Hangup, Terminate, Kill time.Duration }
 
-// Total is the longest that End takes.
-func (g Grace) Total() time.Duration { return g.Hangup + g.Terminate + g.Kill }
-
 // End ends the members of the leaders' kernel sessions: SIGHUP, after a grace
 // SIGTERM, then SIGKILL. It calls ended from time to time, when some may have
 // ended, for a caller that is their parent. What made a kernel session of its own

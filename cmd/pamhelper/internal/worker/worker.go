@@ -3,7 +3,8 @@
 // one PAM transaction on the process's main thread. It ends with the login.
 //
 // After the session is open it starts the user's processes, and before that is
-// closed it ends them. It does not read PAM's files.
+// closed it ends them. How that is done is package userprocess, and what a
+// service's files say package pamstack.
 package worker
 
 import (
@@ -70,10 +71,10 @@ type worker struct {
 	config       libpam.Config      // as Begin bound it
 	passwd       userprocess.Passwd // of the session; empty before the first process
 	processes    *processes
-	recorded     bool         // keep a record in /run/pamhelper
-	record       *record.Held // nil: nothing to undo yet
-	loginRecords bool         // keep utmp, wtmp, lastlog and btmp
-	recordWait   time.Duration
+	recorded     bool          // keep a record in /run/pamhelper
+	record       *record.Held  // nil: nothing to undo yet
+	loginRecords bool          // keep utmp, wtmp, lastlog and btmp
+	recordWait   time.Duration // spent on their locks so far
 
 	sending sync.Mutex
 	hung    bool // the agent was told that a module hangs: no event after that
