@@ -30,7 +30,7 @@ bench:
 	scripts/deps.sh test
 	go test -run '^$$' -bench . -benchmem ./...
 
-# Each fuzz target for a few seconds.
+# Each fuzz target, on FUZZTIME inputs (10000x).
 fuzz:
 	scripts/fuzz.sh
 
