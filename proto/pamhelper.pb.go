@@ -467,6 +467,9 @@ const (
 	Fault_INTERNAL Fault_Kind = 6
 	// The worker was told to stop.
 	Fault_STOPPED Fault_Kind = 7
+	// There are too many logins, on this machine or of this user. Fault.busy says
+	// when it makes sense to try again.
+	Fault_BUSY Fault_Kind = 8
 )
 
 // Enum value maps for Fault_Kind.
@@ -480,6 +483,7 @@ var (
 		5: "HANG",
 		6: "INTERNAL",
 		7: "STOPPED",
+		8: "BUSY",
 	}
 	Fault_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -490,6 +494,7 @@ var (
 		"HANG":             5,
 		"INTERNAL":         6,
 		"STOPPED":          7,
+		"BUSY":             8,
 	}
 )
 
@@ -3165,8 +3170,10 @@ type Fault struct {
 	// File name of the module that was running, such as "pam_unix.so".
 	Module string `protobuf:"bytes,3,opt,name=module,proto3" json:"module,omitempty"`
 	// Its line, where it is known.
-	File          string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
-	Line          uint32 `protobuf:"varint,5,opt,name=line,proto3" json:"line,omitempty"`
+	File string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
+	Line uint32 `protobuf:"varint,5,opt,name=line,proto3" json:"line,omitempty"`
+	// Set where kind is BUSY.
+	Busy          *Busy `protobuf:"bytes,6,opt,name=busy,proto3" json:"busy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3236,6 +3243,68 @@ func (x *Fault) GetLine() uint32 {
 	return 0
 }
 
+func (x *Fault) GetBusy() *Busy {
+	if x != nil {
+		return x.Busy
+	}
+	return nil
+}
+
+// Busy says that a login cannot be served now.
+type Busy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to wait before the next try, in milliseconds: a hint.
+	RetryAfterMs uint32 `protobuf:"varint,1,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	// Which limit was reached, in English, for a log.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Busy) Reset() {
+	*x = Busy{}
+	mi := &file_proto_pamhelper_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Busy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Busy) ProtoMessage() {}
+
+func (x *Busy) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_pamhelper_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Busy.ProtoReflect.Descriptor instead.
+func (*Busy) Descriptor() ([]byte, []int) {
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Busy) GetRetryAfterMs() uint32 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
+}
+
+func (x *Busy) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Crash is written by a signal handler while the worker dies.
 type Crash struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3253,7 +3322,7 @@ type Crash struct {
 
 func (x *Crash) Reset() {
 	*x = Crash{}
-	mi := &file_proto_pamhelper_proto_msgTypes[32]
+	mi := &file_proto_pamhelper_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3334,7 @@ func (x *Crash) String() string {
 func (*Crash) ProtoMessage() {}
 
 func (x *Crash) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_pamhelper_proto_msgTypes[32]
+	mi := &file_proto_pamhelper_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3347,7 @@ func (x *Crash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Crash.ProtoReflect.Descriptor instead.
 func (*Crash) Descriptor() ([]byte, []int) {
-	return file_proto_pamhelper_proto_rawDescGZIP(), []int{32}
+	return file_proto_pamhelper_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Crash) GetSignal() uint32 {
@@ -3518,13 +3587,14 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"userTimeUs\x12$\n" +
 	"\x0esystem_time_us\x18\x06 \x01(\x04R\fsystemTimeUs\x12\x1e\n" +
 	"\vmax_rss_kib\x18\a \x01(\x04R\tmaxRssKibB\x05\n" +
-	"\x03how\"\x82\x02\n" +
+	"\x03how\"\xb5\x02\n" +
 	"\x05Fault\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.pamhelper.v1.Fault.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
 	"\x06module\x18\x03 \x01(\tR\x06module\x12\x12\n" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
-	"\x04line\x18\x05 \x01(\rR\x04line\"w\n" +
+	"\x04line\x18\x05 \x01(\rR\x04line\x12&\n" +
+	"\x04busy\x18\x06 \x01(\v2\x12.pamhelper.v1.BusyR\x04busy\"\x81\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tVIOLATION\x10\x01\x12\v\n" +
@@ -3533,7 +3603,11 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\aTIMEOUT\x10\x04\x12\b\n" +
 	"\x04HANG\x10\x05\x12\f\n" +
 	"\bINTERNAL\x10\x06\x12\v\n" +
-	"\aSTOPPED\x10\a\"_\n" +
+	"\aSTOPPED\x10\a\x12\b\n" +
+	"\x04BUSY\x10\b\"@\n" +
+	"\x04Busy\x12$\n" +
+	"\x0eretry_after_ms\x18\x01 \x01(\rR\fretryAfterMs\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"_\n" +
 	"\x05Crash\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\rR\x06signal\x12\x16\n" +
 	"\x06module\x18\x02 \x01(\tR\x06module\x12\x12\n" +
@@ -3606,7 +3680,7 @@ func file_proto_pamhelper_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_pamhelper_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_proto_pamhelper_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_proto_pamhelper_proto_goTypes = []any{
 	(Style)(0),             // 0: pamhelper.v1.Style
 	(Step)(0),              // 1: pamhelper.v1.Step
@@ -3646,7 +3720,8 @@ var file_proto_pamhelper_proto_goTypes = []any{
 	(*NotStarted)(nil),     // 35: pamhelper.v1.NotStarted
 	(*Exited)(nil),         // 36: pamhelper.v1.Exited
 	(*Fault)(nil),          // 37: pamhelper.v1.Fault
-	(*Crash)(nil),          // 38: pamhelper.v1.Crash
+	(*Busy)(nil),           // 38: pamhelper.v1.Busy
+	(*Crash)(nil),          // 39: pamhelper.v1.Crash
 }
 var file_proto_pamhelper_proto_depIdxs = []int32{
 	8,  // 0: pamhelper.v1.Request.hello:type_name -> pamhelper.v1.Hello
@@ -3667,7 +3742,7 @@ var file_proto_pamhelper_proto_depIdxs = []int32{
 	26, // 15: pamhelper.v1.Event.prompt:type_name -> pamhelper.v1.Prompt
 	27, // 16: pamhelper.v1.Event.result:type_name -> pamhelper.v1.Result
 	37, // 17: pamhelper.v1.Event.fault:type_name -> pamhelper.v1.Fault
-	38, // 18: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
+	39, // 18: pamhelper.v1.Event.crash:type_name -> pamhelper.v1.Crash
 	33, // 19: pamhelper.v1.Event.started:type_name -> pamhelper.v1.Started
 	36, // 20: pamhelper.v1.Event.exited:type_name -> pamhelper.v1.Exited
 	29, // 21: pamhelper.v1.Event.trace:type_name -> pamhelper.v1.Trace
@@ -3697,11 +3772,12 @@ var file_proto_pamhelper_proto_depIdxs = []int32{
 	35, // 45: pamhelper.v1.Started.not_started:type_name -> pamhelper.v1.NotStarted
 	32, // 46: pamhelper.v1.Started.skipped:type_name -> pamhelper.v1.Skipped
 	5,  // 47: pamhelper.v1.Fault.kind:type_name -> pamhelper.v1.Fault.Kind
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	38, // 48: pamhelper.v1.Fault.busy:type_name -> pamhelper.v1.Busy
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_proto_pamhelper_proto_init() }
@@ -3754,7 +3830,7 @@ func file_proto_pamhelper_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_pamhelper_proto_rawDesc), len(file_proto_pamhelper_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
