@@ -83,9 +83,11 @@ func (Service_Proof) EnumDescriptor() ([]byte, []int) {
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The PAM services that are served, each once. No other is.
-	Service   []*Service    `protobuf:"bytes,1,rep,name=service,proto3" json:"service,omitempty"`
-	Limits    *PolicyLimits `protobuf:"bytes,2,opt,name=limits,proto3" json:"limits,omitempty"`
-	Deadlines *Deadlines    `protobuf:"bytes,3,opt,name=deadlines,proto3" json:"deadlines,omitempty"`
+	Service []*Service `protobuf:"bytes,1,rep,name=service,proto3" json:"service,omitempty"`
+	// Numbers of logins on this machine. Default: those of PolicyLimits.
+	Limits *PolicyLimits `protobuf:"bytes,2,opt,name=limits,proto3" json:"limits,omitempty"`
+	// How long things may take, in seconds. Default: those of Deadlines.
+	Deadlines *Deadlines `protobuf:"bytes,3,opt,name=deadlines,proto3" json:"deadlines,omitempty"`
 	// Write logins with a terminal into utmp, wtmp and lastlog, and failed logins
 	// into btmp. Default: true.
 	LoginRecords *bool `protobuf:"varint,4,opt,name=login_records,json=loginRecords,proto3,oneof" json:"login_records,omitempty"`
@@ -174,10 +176,13 @@ func (x *Policy) GetAgent() []string {
 // Service is a way to log in: a PAM service with what an agent may do through it.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of a file in /etc/pam.d, with no "/".
+	// The name of a file in /etc/pam.d, with no "/", in lower case as libpam reads
+	// it. Not "other".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Default: PAM. A service whose auth lines hold pam_rootok, pam_rhosts or
-	// pam_timestamp proves nothing, and is refused with PAM.
+	// What shows that the user is who the login says. PAM: pam_authenticate of this
+	// login succeeded. AGENT: the agent says so, and a taken-over agent can log in
+	// everybody whom users admits. Default: PAM. A service whose auth lines hold
+	// pam_rootok, pam_rhosts or pam_timestamp proves nothing, and is refused with PAM.
 	Proof *Service_Proof `protobuf:"varint,2,opt,name=proof,proto3,enum=pamhelper.v1.Service_Proof,oneof" json:"proof,omitempty"`
 	// PAM_TTY for every call of every login. Not the name of a console or of an X
 	// display (tty1, :0): logind would take the login for one at the machine.
@@ -396,9 +401,10 @@ type Users struct {
 	// A name also stands for the uid that it has: an account with another name and
 	// the same uid is denied as well.
 	Deny []string `protobuf:"bytes,2,rep,name=deny,proto3" json:"deny,omitempty"`
-	// Names of groups, primary or not.
+	// Names of groups, primary or not, whose members may log in.
 	AllowGroup []string `protobuf:"bytes,3,rep,name=allow_group,json=allowGroup,proto3" json:"allow_group,omitempty"`
-	DenyGroup  []string `protobuf:"bytes,4,rep,name=deny_group,json=denyGroup,proto3" json:"deny_group,omitempty"`
+	// Names of groups, primary or not, whose members may not log in.
+	DenyGroup []string `protobuf:"bytes,4,rep,name=deny_group,json=denyGroup,proto3" json:"deny_group,omitempty"`
 	// The smallest uid that may log in. Root is not meant: see allow_root.
 	// Default: 1000.
 	MinimumUid *uint32 `protobuf:"varint,5,opt,name=minimum_uid,json=minimumUid,proto3,oneof" json:"minimum_uid,omitempty"`
@@ -542,16 +548,19 @@ type PolicyLimits struct {
 	// Logins at once, from the start of their worker to its end. 1 to 100000.
 	// Default: 1000.
 	Logins *uint32 `protobuf:"varint,1,opt,name=logins,proto3,oneof" json:"logins,omitempty"`
-	// Those of them whose session is not open yet. 1 to 100000. Default: 100.
+	// Those of them whose session is not open yet. 1 to logins. Default: 100, or
+	// logins where that is less.
 	UnopenedLogins *uint32 `protobuf:"varint,2,opt,name=unopened_logins,json=unopenedLogins,proto3,oneof" json:"unopened_logins,omitempty"`
 	// Open logins of one user. 1 to 100000. Default: 100.
 	LoginsPerUser *uint32 `protobuf:"varint,3,opt,name=logins_per_user,json=loginsPerUser,proto3,oneof" json:"logins_per_user,omitempty"`
-	// Workers that the broker starts in a second, on average and at once. 1 to
-	// 100000. Defaults: 100 and 200. Under systemd the socket unit has such limits.
+	// Workers that the broker starts in a second, on average. 1 to 100000.
+	// Default: 100. Under systemd the socket unit has such limits.
 	StartsPerSecond *uint32 `protobuf:"varint,4,opt,name=starts_per_second,json=startsPerSecond,proto3,oneof" json:"starts_per_second,omitempty"`
-	StartsAtOnce    *uint32 `protobuf:"varint,5,opt,name=starts_at_once,json=startsAtOnce,proto3,oneof" json:"starts_at_once,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Workers that the broker starts at once, after a time with fewer. 1 to 100000.
+	// Default: 200.
+	StartsAtOnce  *uint32 `protobuf:"varint,5,opt,name=starts_at_once,json=startsAtOnce,proto3,oneof" json:"starts_at_once,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PolicyLimits) Reset() {

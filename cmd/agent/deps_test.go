@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"cmd/agent":                                 {"proto", "pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/check"},
 	"cmd/pamhelper":                             {"*"},
 	"cmd/pamhelper/internal/loginrecord":        {},
+	"cmd/pamhelper/internal/policy":             {"proto"},
 	"cmd/pamhelper/internal/proc":               {},
 	"cmd/pamhelper/internal/record":             {"proto"},
 	"cmd/pamhelper/internal/predict":            {"pkg/pamstack", "cmd/pamhelper/internal/stackview"},
