@@ -83,11 +83,9 @@ func (Service_Proof) EnumDescriptor() ([]byte, []int) {
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The PAM services that are served, each once. No other is.
-	Service []*Service `protobuf:"bytes,1,rep,name=service,proto3" json:"service,omitempty"`
-	// Numbers of logins on this machine. Default: those of PolicyLimits.
-	Limits *PolicyLimits `protobuf:"bytes,2,opt,name=limits,proto3" json:"limits,omitempty"`
-	// How long things may take, in seconds. Default: those of Deadlines.
-	Deadlines *Deadlines `protobuf:"bytes,3,opt,name=deadlines,proto3" json:"deadlines,omitempty"`
+	Service   []*Service    `protobuf:"bytes,1,rep,name=service,proto3" json:"service,omitempty"`
+	Limits    *PolicyLimits `protobuf:"bytes,2,opt,name=limits,proto3" json:"limits,omitempty"`
+	Deadlines *Deadlines    `protobuf:"bytes,3,opt,name=deadlines,proto3" json:"deadlines,omitempty"`
 	// Write logins with a terminal into utmp, wtmp and lastlog, and failed logins
 	// into btmp. Default: true.
 	LoginRecords *bool `protobuf:"varint,4,opt,name=login_records,json=loginRecords,proto3,oneof" json:"login_records,omitempty"`
@@ -179,10 +177,8 @@ type Service struct {
 	// The name of a file in /etc/pam.d, with no "/", in lower case as libpam reads
 	// it. Not "other".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What shows that the user is who the login says. PAM: pam_authenticate of this
-	// login succeeded. AGENT: the agent says so, and a taken-over agent can log in
-	// everybody whom users admits. Default: PAM. A service whose auth lines hold
-	// pam_rootok, pam_rhosts or pam_timestamp proves nothing, and is refused with PAM.
+	// Default: PAM. A service whose auth lines hold pam_rootok, pam_rhosts or
+	// pam_timestamp proves nothing, and is refused with PAM.
 	Proof *Service_Proof `protobuf:"varint,2,opt,name=proof,proto3,enum=pamhelper.v1.Service_Proof,oneof" json:"proof,omitempty"`
 	// PAM_TTY for every call of every login. Not the name of a console or of an X
 	// display (tty1, :0): logind would take the login for one at the machine.

@@ -46,8 +46,10 @@ func completeService(s *pb.Service) {
 	}
 }
 
+const defaultLogins = 1000
+
 func completeLimits(l *pb.PolicyLimits) {
-	fill(&l.Logins, 1000)
+	fill(&l.Logins, defaultLogins)
 	fill(&l.UnopenedLogins, min(100, *l.Logins))
 	fill(&l.LoginsPerUser, 100)
 	fill(&l.StartsPerSecond, 100)

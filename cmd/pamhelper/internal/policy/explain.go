@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -16,6 +17,8 @@ import (
 // sometimes one that does not break: nobody is to rely on the text. A text that is
 // not like this is shown as it is.
 var parserError = regexp.MustCompile(`^proto:[ \x{a0}](syntax error )?\(line (\d+):(\d+)\): (?s:(.*))$`)
+
+var identifier = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
 
 // explain says what a parser's error means for the policy.
 func (p places) explain(err error, name string) error {
@@ -42,13 +45,15 @@ func (p places) unplaced(err error, name string) error {
 // meaning is an error at an offset in words of the schema, or the parser's.
 func (p places) meaning(offset int, text string) string {
 	if fd := p.values[offset]; fd != nil {
+		if fd.Kind() == protoreflect.StringKind && strings.ContainsRune("\"'", rune(p.text[offset])) {
+			return fmt.Sprintf("the text of %s is not right: %s", fd.Name(), printable(text))
+		}
 		return fmt.Sprintf("%s wants %s, not %s", fd.Name(), wanted(fd), tokenAt(p.text, offset))
 	}
-	md := p.messages[offset]
-	if md == nil {
+	md, token := p.messages[offset], tokenAt(p.text, offset)
+	if md == nil || !identifier.MatchString(token) {
 		return "not text format: " + printable(text)
 	}
-	token := tokenAt(p.text, offset)
 	fd := md.Fields().ByTextName(token)
 	switch {
 	case fd == nil:
@@ -73,14 +78,19 @@ func tokenAt(text []byte, offset int) string {
 
 // printable is text from a file for a message: of one line, and not long.
 func printable(text string) string {
-	const most = 100
-	text = strings.ReplaceAll(text, "\u00a0", " ")
-	text = strings.Trim(strconv.Quote(text), `"`)
-	text = strings.ReplaceAll(text, `\"`, `"`)
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "..."
+	const most = 200
+	var b strings.Builder
+	for _, r := range text {
+		if b.Len() > most {
+			return b.String() + "..."
+		}
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 	}
-	return text
+	return b.String()
 }
 
 // wanted says what a field takes.
