@@ -11,7 +11,8 @@
 // and shows what happens. It starts a worker of its own with the looser
 // debugging table; no agent can reach that one. "pamhelper show", "pamhelper
 // check" and "pamhelper predict" are for a person too: they only read files, and
-// run no module. "pamhelper watch" shows what modules do in other programs, and
+// run no module. "pamhelper policy" checks and shows what agents may ask for, and
+// reads files only. "pamhelper watch" shows what modules do in other programs, and
 // refuses anybody but root.
 package main
 
@@ -27,6 +28,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/check"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policytool"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/predict"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
@@ -45,7 +47,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	if errors.Is(err, check.ErrFound) {
+	if errors.Is(err, check.ErrFound) || errors.Is(err, policytool.ErrRefused) {
 		os.Exit(1)
 	}
 	var failed try.ExitError
@@ -72,7 +74,8 @@ documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
 hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
 say what is in a stack and what it would do, without running it, and "pamhelper
 check" what is wrong with it. "pamhelper watch" shows the calls of modules in all
-programs as they happen. "pamhelper sessions" lists the logins that are open,
+programs as they happen. "pamhelper policy" checks and shows what the administrator
+lets agents ask for. "pamhelper sessions" lists the logins that are open,
 and "pamhelper sweep" closes those whose worker has died.`,
 		Version:           version(),
 		SilenceUsage:      true,
@@ -80,7 +83,7 @@ and "pamhelper sweep" closes those whose worker has died.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), check.Command(), predict.Command(),
-		watch.Command(), sweep.Command(), sweep.SessionsCommand())
+		policytool.Command(), watch.Command(), sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -74,23 +73,6 @@ func tokenAt(text []byte, offset int) string {
 		return "the end of the file"
 	}
 	return printable(token)
-}
-
-// printable is text from a file for a message: of one line, and not long.
-func printable(text string) string {
-	const most = 200
-	var b strings.Builder
-	for _, r := range text {
-		if b.Len() > most {
-			return b.String() + "..."
-		}
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
 }
 
 // wanted says what a field takes.

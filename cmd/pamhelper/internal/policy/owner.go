@@ -219,7 +219,7 @@ func (w *walk) notOpened(full string, next component, err error) error {
 func (w *walk) problem(full, format string, args ...any) error {
 	p := &Problem{Name: w.name, Text: fmt.Sprintf(format, args...)}
 	if full != w.name {
-		p.Field = printable(full)
+		p.Field = oneLine(full)
 	}
 	return p
 }
@@ -284,5 +284,5 @@ func shellWord(full string) string {
 	if strings.IndexFunc(full, plain) < 0 {
 		return full
 	}
-	return printable("'" + strings.ReplaceAll(full, "'", `'\''`) + "'")
+	return oneLine("'" + strings.ReplaceAll(full, "'", `'\''`) + "'")
 }

@@ -55,7 +55,7 @@ func Open(path string) (*File, error) {
 func openLocation(location string) (*File, error) {
 	f, err := openOwned(location)
 	if isMissing(err) {
-		return &File{Name: location, Policy: Builtin(), BuiltIn: true}, nil
+		return &File{Name: "built-in policy", Policy: Builtin(), BuiltIn: true}, nil
 	}
 	if err != nil {
 		return nil, err

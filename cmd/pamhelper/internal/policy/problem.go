@@ -2,7 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Problem is what is wrong with one place of a policy.
@@ -16,14 +18,40 @@ type Problem struct {
 
 // Error returns "FILE:LINE:COLUMN: FIELD: text".
 func (p *Problem) Error() string {
+	field := p.Field
+	if field != "" {
+		field += ": "
+	}
+	return p.Place() + ": " + field + p.Text
+}
+
+// Place returns "FILE:LINE:COLUMN", or the file alone where there is no line.
+func (p *Problem) Place() string {
+	if p.Line == 0 {
+		return oneLine(p.Name)
+	}
+	return fmt.Sprintf("%s:%d:%d", oneLine(p.Name), p.Line, p.Column)
+}
+
+// oneLine is text without anything that a terminal or a log would act on.
+func oneLine(text string) string {
 	var b strings.Builder
-	b.WriteString(p.Name)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 	}
-	if p.Field != "" {
-		b.WriteString(": " + p.Field)
-	}
-	b.WriteString(": " + p.Text)
 	return b.String()
+}
+
+// printable is oneLine of something that can be long.
+func printable(text string) string {
+	const most = 200
+	text = oneLine(text)
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }

@@ -70,6 +70,19 @@ func ForRoot(service string) string {
 	return map[string]string{"su": why, "su-l": why, "runuser": why, "runuser-l": why, "chfn": why, "chsh": why}[service]
 }
 
+// withoutProof are modules that let in without a proof of who somebody is: for
+// what the caller is, which is root here, or for where a login comes from.
+var withoutProof = map[string]string{
+	"pam_rootok.so":      "lets in everybody for a caller that is root, as the helper is",
+	"pam_rhosts.so":      "believes the machine that a login comes from",
+	"pam_rhosts_auth.so": "believes the machine that a login comes from",
+	"pam_timestamp.so":   "lets in who was asked a short time ago",
+}
+
+// WithoutProof says why a module in the auth lines of a service, by the name of its
+// file, takes their worth as a proof, "" where nothing is known by its name.
+func WithoutProof(module string) string { return withoutProof[module] }
+
 // proof checks what PAM itself has to do for it.
 func (v *validator) proof(path string, s *pb.Service) {
 	switch s.GetProof() {
@@ -176,7 +189,7 @@ func (v *validator) notNever(path, pattern string, l list) {
 	e := l.entry(pattern)
 	switch {
 	case e == nil:
-	case e.name == pattern || !strings.HasSuffix(pattern, "*"):
+	case e.name == pattern || matches(e.name, strings.TrimSuffix(pattern, "*")):
 		v.add(path, "%s is never admitted: %s", pattern, e.why)
 	default:
 		v.add(path, "%s means %s too, which is never admitted: %s; name the variables one by one", pattern, e.name, e.why)
