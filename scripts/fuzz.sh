@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for target in pkg/ipc:FuzzReadFrame cmd/pamhelper/internal/worker:FuzzConnection pkg/pamstack:FuzzLoad \
+for target in pkg/ipc:FuzzReadFrame cmd/pamhelper/internal/worker:FuzzConnection cmd/pamhelper/internal/policy:FuzzParse pkg/pamstack:FuzzLoad \
 	pkg/pamstack/check:FuzzAnyFileIsChecked pkg/pamstack/check:FuzzLinkerCacheIsReadWithoutPanic; do
 	go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZTIME:-10000x}" -fuzzminimizetime 20x "./${target%:*}"
 done

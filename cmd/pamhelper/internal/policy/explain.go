@@ -108,8 +108,8 @@ func unknownField(md protoreflect.MessageDescriptor, name string) string {
 	if near := nearest(name, fields); near != "" {
 		return unknown + "; is " + near + " meant?"
 	}
-	if places := messagesWith(protoreflect.Name(name)); len(places) > 0 {
-		return unknown + "; it is a field of " + strings.Join(places, " and of ")
+	if near := nearest(name, allFields()); near != "" {
+		return unknown + "; " + near + " is a field of " + strings.Join(messagesWith(near), " and of ")
 	}
 	return unknown + "; there are " + strings.Join(fields, ", ")
 }
@@ -132,10 +132,18 @@ func fieldOf(md protoreflect.MessageDescriptor) string {
 	return "the policy"
 }
 
-// messagesWith are the fields that have a field of that name in them.
-func messagesWith(name protoreflect.Name) (places []string) {
+// allFields are the names of all fields that a policy can have.
+func allFields() (names []string) {
 	for fd := range schemaFields() {
-		if fd.Name() == name {
+		names = append(names, string(fd.Name()))
+	}
+	return names
+}
+
+// messagesWith are the fields that have a field of that name in them.
+func messagesWith(name string) (places []string) {
+	for fd := range schemaFields() {
+		if string(fd.Name()) == name {
 			places = append(places, fieldOf(fd.ContainingMessage()))
 		}
 	}

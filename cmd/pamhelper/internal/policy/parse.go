@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/prototext"
@@ -60,9 +61,12 @@ func parse(text []byte, name string) (*File, error) {
 	return file, nil
 }
 
+// byteOrderMarks are those of UTF-8 and of the two kinds of UTF-16.
+var byteOrderMarks = [][]byte{{0xef, 0xbb, 0xbf}, {0xff, 0xfe}, {0xfe, 0xff}}
+
 // isText says what in a file is not text at all.
 func isText(text []byte, name string) error {
-	if bytes.HasPrefix(text, []byte("\ufeff")) {
+	if slices.ContainsFunc(byteOrderMarks, func(mark []byte) bool { return bytes.HasPrefix(text, mark) }) {
 		return &Problem{Name: name, Line: 1, Column: 1, Text: "begins with a byte order mark; save it as UTF-8 without one"}
 	}
 	if at := bytes.IndexByte(text, 0); at >= 0 {

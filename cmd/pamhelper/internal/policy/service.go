@@ -166,10 +166,10 @@ func (v *validator) variables(path string, patterns []string) {
 		case !variablePattern.MatchString(pattern) || len(pattern) > maxName:
 			v.add(element(path, i), `%s is no variable: it is A-Z 0-9 _, not beginning with a digit, or a prefix such as "SITE_*", of at most %d bytes`,
 				quote(pattern), maxName)
+		case never.entry(pattern) != nil:
+			v.never(element(path, i), pattern, never.entry(pattern))
 		case open && letters(prefix) < leastLetters:
 			v.add(element(path, i), "%s has less than %d letters before the _*; name the variables one by one", quote(pattern), leastLetters)
-		default:
-			v.notNever(element(path, i), pattern, never)
 		}
 	}
 	v.unique(path, patterns)
@@ -184,16 +184,13 @@ func letters(text string) (n int) {
 	return n
 }
 
-// notNever refuses a pattern that means a name on a never-list.
-func (v *validator) notNever(path, pattern string, l list) {
-	e := l.entry(pattern)
-	switch {
-	case e == nil:
-	case e.name == pattern || matches(e.name, strings.TrimSuffix(pattern, "*")):
+// never refuses a pattern that means a name on a never-list.
+func (v *validator) never(path, pattern string, e *entry) {
+	if e.name == pattern || matches(e.name, strings.TrimSuffix(pattern, "*")) {
 		v.add(path, "%s is never admitted: %s", pattern, e.why)
-	default:
-		v.add(path, "%s means %s too, which is never admitted: %s; name the variables one by one", pattern, e.name, e.why)
+		return
 	}
+	v.add(path, "%s means %s too, which is never admitted: %s; name the variables one by one", pattern, e.name, e.why)
 }
 
 // workersOwn is what the worker itself puts into the PAM environment.
@@ -203,7 +200,7 @@ func (v *validator) moduleGetenv(path string, s *pb.Service) {
 	names := s.GetModuleGetenv()
 	for i, name := range names {
 		if e := never.entry(name); e != nil && name != workersOwn && variableName.MatchString(name) {
-			v.add(element(path, i), "%s is never admitted: %s", name, e.why)
+			v.never(element(path, i), name, e)
 			continue
 		}
 		if name != workersOwn && !AdmitsVariable(s, name) {
@@ -221,7 +218,9 @@ func (v *validator) clientVariables(path string, patterns []string) {
 				quote(pattern), maxName)
 			continue
 		}
-		v.notNever(element(path, i), pattern, neverOfClients)
+		if e := neverOfClients.entry(pattern); e != nil {
+			v.never(element(path, i), pattern, e)
+		}
 	}
 	v.unique(path, patterns)
 }
