@@ -193,7 +193,7 @@ func (w *walk) owned(f *os.File, full string) error {
 	}
 	who := map[uint32]string{0o020: "its group", 0o002: "everybody", 0o022: "its group and everybody"}[st.Mode&0o022]
 	if st.Mode&unix.S_ISVTX != 0 && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return w.problem(full, "can be written by %s, who could put another directory in the place of one; keep the policy elsewhere, such as in %s",
+		return w.problem(full, "can be written by %s, who could put another file or directory there; keep the policy elsewhere, such as in %s",
 			who, path.Dir(Location))
 	}
 	return w.problem(full, "can be written by %s, and only root may write %s; run: chmod go-w %s", who, what, shellWord(full))
