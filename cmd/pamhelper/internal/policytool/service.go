@@ -14,8 +14,8 @@ import (
 func (c *checker) service(at string, s *pb.Service) {
 	if s.GetProof() == pb.Service_AGENT {
 		c.warn(at+".proof", "AGENT: the agent alone says who somebody is; one that is taken over can log in everybody whom users admits")
-		if why := policy.ForRoot(s.GetName()); why != "" {
-			c.warn(at+".name", "is a service that %s, made for root changing to another user; a service of your own is clearer", why)
+		if policy.ForRoot(s.GetName()) != "" {
+			c.warn(at+".name", "is made for root that becomes another user; make a service of your own for logins")
 		}
 	}
 	if s.GetAllowEmptyPassword() {
