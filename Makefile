@@ -19,7 +19,7 @@ build:
 	CGO_ENABLED=1 go build -trimpath -o bin/pamhelper ./cmd/pamhelper
 	CGO_ENABLED=0 go build -trimpath -o bin/agent ./cmd/agent
 
-# Formatting, vet, staticcheck, generated code.
+# Formatting, vet, staticcheck, man pages, generated code.
 check:
 	scripts/check.sh
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks besides tests. Tools are those that go.mod pins.
+# The checks besides tests. Tools are those that go.mod pins, and mandoc.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,4 +12,6 @@ fi
 go vet ./...
 go tool staticcheck ./...
 go mod tidy -diff
+scripts/deps.sh check
+git ls-files '*.[0-9]' | xargs mandoc -T lint -W warning
 scripts/generate.sh --check

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs the system packages that a task needs and are not there.
-# Usage: scripts/deps.sh build|demo|test|generate
+# Usage: scripts/deps.sh build|demo|test|check|generate
 set -eu
 
 case "${1-}" in
 build) want="gcc libc6-dev libpam0g-dev make ca-certificates" ;;
 test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps openssh-server openssh-client git libpam-systemd dbus-daemon keyutils iproute2 xauth" ;;
 demo) want="libpam-runtime libpam-modules login passwd mount util-linux bsdutils binutils" ;;
+check) want="mandoc" ;;
 generate) want="protobuf-compiler" ;;
 *)
-	echo "usage: $0 build|demo|test|generate" >&2
+	echo "usage: $0 build|demo|test|check|generate" >&2
 	exit 2
 	;;
 esac

@@ -263,3 +263,20 @@ func TestWordsThatAreNoCommandAreRefused(t *testing.T) {
 		t.Errorf("without a command: got %q, %v; want the help", out, err)
 	}
 }
+
+func TestExampleInTheHelpIsAGoodPolicy(t *testing.T) {
+	t.Parallel()
+	help, _, err := run(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for line := range strings.Lines(help) {
+		if strings.HasPrefix(line, "  service {") {
+			text.WriteString(line)
+		}
+	}
+	if p, err := policy.Parse([]byte(text.String()), "help"); err != nil || len(p.Service) != 2 {
+		t.Errorf("got %v, %v; want two services from\n%s", p, err, text.String())
+	}
+}
