@@ -22,11 +22,12 @@ func page(t *testing.T) string {
 // entryOf is what the page says of a field, in one line without marks.
 func entryOf(t *testing.T, text string, field protoreflect.Name) string {
 	t.Helper()
-	_, rest, found := strings.Cut(text, "\n.It Ic "+string(field))
-	if !found || rest[0] != '\n' && !strings.HasPrefix(rest, " Brq Ar fields\n") {
+	at := regexp.MustCompile(`\n\.It Ic ` + string(field) + `( Brq Ar fields)?\n`).FindStringIndex(text)
+	if at == nil {
 		t.Errorf("%s has no entry in the page", field)
 		return ""
 	}
+	rest := text[at[1]-1:]
 	rest = regexp.MustCompile(`(?s)\n\.(It Ic|Ss|Sh) .*`).ReplaceAllString(rest, "")
 	return strings.Join(strings.Fields(regexp.MustCompile(`(?m)^\.[A-Z][a-z] `).ReplaceAllString(rest, "")), " ")
 }
