@@ -2,7 +2,6 @@ package policy
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -148,79 +147,4 @@ func (v *validator) commands(path string, lines []string) {
 		}
 	}
 	v.unique(path, lines)
-}
-
-var (
-	variablePattern       = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*(_\*)?$`)
-	clientVariablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
-)
-
-// leastLetters is how many a prefix has to have: a short one means names that
-// nobody thought of.
-const leastLetters = 4
-
-func (v *validator) variables(path string, patterns []string) {
-	for i, pattern := range patterns {
-		prefix, open := strings.CutSuffix(pattern, "*")
-		switch {
-		case !variablePattern.MatchString(pattern) || len(pattern) > maxName:
-			v.add(element(path, i), `%s is no variable: it is A-Z 0-9 _, not beginning with a digit, or a prefix such as "SITE_*", of at most %d bytes`,
-				quote(pattern), maxName)
-		case never.entry(pattern) != nil:
-			v.never(element(path, i), pattern, never.entry(pattern))
-		case open && letters(prefix) < leastLetters:
-			v.add(element(path, i), "%s has less than %d letters before the _*; name the variables one by one", quote(pattern), leastLetters)
-		}
-	}
-	v.unique(path, patterns)
-}
-
-func letters(text string) (n int) {
-	for _, r := range text {
-		if 'A' <= r && r <= 'Z' {
-			n++
-		}
-	}
-	return n
-}
-
-// never refuses a pattern that means a name on a never-list.
-func (v *validator) never(path, pattern string, e *entry) {
-	if e.name == pattern || matches(e.name, strings.TrimSuffix(pattern, "*")) {
-		v.add(path, "%s is never admitted: %s", pattern, e.why)
-		return
-	}
-	v.add(path, "%s means %s too, which is never admitted: %s; name the variables one by one", pattern, e.name, e.why)
-}
-
-// workersOwn is what the worker itself puts into the PAM environment.
-const workersOwn = "TELEPORT_LOGIN"
-
-func (v *validator) moduleGetenv(path string, s *pb.Service) {
-	names := s.GetModuleGetenv()
-	for i, name := range names {
-		if e := never.entry(name); e != nil && name != workersOwn && variableName.MatchString(name) {
-			v.never(element(path, i), name, e)
-			continue
-		}
-		if name != workersOwn && !AdmitsVariable(s, name) {
-			v.add(element(path, i), "%s is a name that variable does not admit; add it there, or use one of %s", quote(name),
-				strings.Join(append(slices.Clone(alwaysAdmitted), workersOwn), ", "))
-		}
-	}
-	v.unique(path, names)
-}
-
-func (v *validator) clientVariables(path string, patterns []string) {
-	for i, pattern := range patterns {
-		if !clientVariablePattern.MatchString(pattern) || len(pattern) > maxName {
-			v.add(element(path, i), `%s is no variable: it is A-Z a-z 0-9 _, not beginning with a digit, with a * behind it or not, of at most %d bytes`,
-				quote(pattern), maxName)
-			continue
-		}
-		if e := neverOfClients.entry(pattern); e != nil {
-			v.never(element(path, i), pattern, e)
-		}
-	}
-	v.unique(path, patterns)
 }
