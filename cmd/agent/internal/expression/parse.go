@@ -219,7 +219,7 @@ func (p *parser) argument(function string) (at int, text string, err error) {
 func (p *parser) close(function string, arguments int) error {
 	p.space()
 	if p.peek() == ',' {
-		return p.wrong("%s takes %d arguments", function, arguments)
+		return p.wrong("%s takes no more than %d", function, arguments)
 	}
 	return p.expect(")")
 }

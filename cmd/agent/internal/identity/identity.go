@@ -68,16 +68,19 @@ func FromCertificate(certificate *ssh.Certificate) (Identity, error) {
 	return id, nil
 }
 
+// writtenRoles is teleport-roles.
+type writtenRoles struct {
+	Version string   `json:"version"`
+	Roles   []string `json:"roles"`
+}
+
 // roles reads teleport-roles, where it is there.
 func roles(extensions map[string]string) ([]string, error) {
 	text, found := extensions[rolesExtension]
 	if !found {
 		return nil, nil
 	}
-	var written struct {
-		Version string   `json:"version"`
-		Roles   []string `json:"roles"`
-	}
+	var written writtenRoles
 	if err := json.Unmarshal([]byte(text), &written); err != nil {
 		return nil, fmt.Errorf(`not what Teleport writes, {"version":"v1","roles":["ROLE"]}: %w`, err)
 	}

@@ -1,0 +1,112 @@
+package keyfile
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// generated is a key that ssh-keygen made, without and with .pub.
+func generated(t *testing.T, args ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "key")
+	args = append([]string{"-q", "-f", file, "-C", "comment"}, args...)
+	if out, err := exec.Command("ssh-keygen", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ssh-keygen %v: %v\n%s", args, err, out)
+	}
+	return file
+}
+
+func wrote(t *testing.T, mode os.FileMode, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, mode); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func content(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestHostKeysOfSSHKeygenAreRead(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{"ed25519": "ssh-ed25519", "ecdsa": "ecdsa-sha2-nistp256", "rsa": "ssh-rsa"} {
+		key, err := HostKey(generated(t, "-N", "", "-t", kind))
+		if err != nil || key.PublicKey().Type() != want {
+			t.Errorf("%s: got %v, want a key of type %s", kind, err, want)
+		}
+	}
+}
+
+func TestHostKeysThatAreOfNoUseAreToldApart(t *testing.T) {
+	t.Parallel()
+	key := content(t, generated(t, "-N", "", "-t", "ed25519"))
+	for _, test := range []struct{ name, file, want string }{
+		{"not there", "/nosuch", "open /nosuch: no such file or directory"},
+		{"a directory", "/tmp", "/tmp is no regular file of at most 1048576 bytes"},
+		{"readable by all", wrote(t, 0o644, key), "FILE has the mode 0644: a private key is for its owner; chmod 0600, or 0640 for a group of the agent alone"},
+		{"writable by its group", wrote(t, 0o660, key), "FILE has the mode 0660: a private key is for its owner; chmod 0600, or 0640 for a group of the agent alone"},
+		{"empty", wrote(t, 0o600, ""), "FILE is no private key: ssh: no key found"},
+		{"cut", wrote(t, 0o600, key[:len(key)/2]), "FILE is no private key: ssh: no key found"},
+		{"the public one", wrote(t, 0o600, "ssh-ed25519 AAAA\n"), "FILE is no private key: ssh: no key found"},
+		{"with a passphrase", generated(t, "-N", "secret", "-t", "ed25519"), "FILE has a passphrase, and nobody is there to type it; remove it: ssh-keygen -p -N '' -f FILE"},
+		{"short", generated(t, "-N", "", "-t", "rsa", "-b", "1024"), "FILE: an RSA key of 1024 bits, which is too weak; make another: ssh-keygen -t ed25519"},
+	} {
+		_, err := HostKey(test.file)
+		if got := strings.ReplaceAll(fmt.Sprint(err), test.file, "FILE"); got != strings.ReplaceAll(test.want, test.file, "FILE") {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.name, got, test.want)
+		}
+	}
+	if _, err := HostKey(wrote(t, 0o640, key)); err != nil {
+		t.Errorf("readable by its group: got %v, want it to be taken", err)
+	}
+}
+
+func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
+	t.Parallel()
+	key := content(t, generated(t, "-N", "", "-t", "ed25519")+".pub")
+	short := content(t, generated(t, "-N", "", "-t", "rsa", "-b", "1024")+".pub")
+	for _, test := range []struct {
+		name, text string
+		mode       os.FileMode
+		keys       int
+		want       string
+	}{
+		{"comments, options and CRLF", "# ours\r\n\r\n" + key + "cert-authority " + key, 0o644, 2, "<nil>"},
+		{"empty", "# none\n", 0o644, 0, "FILE has no public key in it"},
+		{"a line that is none", key + "ssh-ed25519 AAAA\n" + key, 0o644, 0, "FILE:2: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
+		{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600, 0, "FILE:1: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
+		{"weak", key + short, 0o644, 0, "FILE:2: an RSA key of 1024 bits, which is too weak; make another: ssh-keygen -t ed25519"},
+		{"writable by its group", key, 0o664, 0, "FILE has the mode 0664: who can write it can log in; chmod go-w"},
+	} {
+		file := wrote(t, test.mode, test.text)
+		keys, err := PublicKeys(file)
+		if got := strings.ReplaceAll(fmt.Sprint(err), file, "FILE"); got != test.want || len(keys) != test.keys {
+			t.Errorf("%s: got %d keys and %s, want %d and %s", test.name, len(keys), got, test.keys, test.want)
+		}
+	}
+}
+
+func TestAUsersFileMayHoldNoKeys(t *testing.T) {
+	t.Parallel()
+	if err := AuthorizedKeys(wrote(t, 0o644, "# none\n")); err != nil {
+		t.Errorf("got %v, want it to be taken", err)
+	}
+	file := wrote(t, 0o644, "no key\n")
+	if err := AuthorizedKeys(file); fmt.Sprint(err) != file+":1: no public key; a line is a type such as ssh-ed25519, and the key in base64" {
+		t.Errorf("got %v, want the line", err)
+	}
+}
