@@ -5,7 +5,16 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for target in pkg/ipc:FuzzReadFrame cmd/pamhelper/internal/worker:FuzzConnection cmd/pamhelper/internal/policy:FuzzParse pkg/pamstack:FuzzLoad \
-	pkg/pamstack/check:FuzzAnyFileIsChecked pkg/pamstack/check:FuzzLinkerCacheIsReadWithoutPanic; do
+targets='
+	pkg/ipc:FuzzReadFrame
+	pkg/pamstack:FuzzLoad
+	pkg/pamstack/check:FuzzAnyFileIsChecked
+	pkg/pamstack/check:FuzzLinkerCacheIsReadWithoutPanic
+	cmd/pamhelper/internal/worker:FuzzConnection
+	cmd/pamhelper/internal/policy:FuzzParse
+	cmd/agent/internal/config:FuzzConfig
+	cmd/agent/internal/expression:FuzzExpression
+'
+for target in $targets; do
 	go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZTIME:-10000x}" -fuzzminimizetime 20x "./${target%:*}"
 done

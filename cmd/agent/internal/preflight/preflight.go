@@ -1,0 +1,117 @@
+// Package preflight is "agent check": it looks at what a configuration names, as
+// the SSH service would use it, and starts nothing. All that is wrong is found in
+// one run.
+package preflight
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
+)
+
+// Level says how bad an item is.
+type Level string
+
+// The levels, the least first.
+const (
+	OK      Level = "ok"
+	Note    Level = "note"    // nothing wrong, and good to know
+	Warning Level = "warning" // some login, or a later one, may not be as it is meant
+	Error   Level = "error"   // the service does not start, or its logins fail
+)
+
+// Item is one thing that was looked at.
+type Item struct {
+	Level Level  `json:"level"`
+	About string `json:"about"` // a key of the configuration, or FILE:LINE
+	Text  string `json:"text"`
+}
+
+// Report is what was found.
+type Report struct {
+	Items []Item `json:"items"`
+	// Policy is what the helper's policy has to hold for this configuration, in
+	// protobuf's text format.
+	Policy string `json:"policy"`
+}
+
+// Run looks at everything. pam says where services are read.
+func Run(c *config.Config, pam pamstack.Config) *Report {
+	r := &Report{}
+	if err := c.Ready(); err != nil {
+		r.add(Error, "ssh_service", "%v", err)
+	}
+	r.ways(c)
+	r.keys(c.SSH)
+	services := servicesOf(c)
+	for _, s := range services {
+		r.service(s, pam)
+	}
+	r.environment(c.SSH.PAM)
+	r.helper(c.Helper)
+	r.Policy = policy(services)
+	return r
+}
+
+// Failed says that there is an error.
+func (r *Report) Failed() bool {
+	for _, item := range r.Items {
+		if item.Level == Error {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Report) add(level Level, about, format string, args ...any) {
+	r.Items = append(r.Items, Item{level, about, fmt.Sprintf(format, args...)})
+}
+
+// result is an item for something that is right, or for what is wrong with it.
+func (r *Report) result(about, right string, err error) {
+	if err != nil {
+		r.add(Error, about, "%v", err)
+		return
+	}
+	r.add(OK, about, "%s", right)
+}
+
+// ways says who would be let in, and how.
+func (r *Report) ways(c *config.Config) {
+	second := ""
+	if c.SSH.PAM.UsePAMAuth {
+		second = ", and what PAM asks for"
+	}
+	if len(c.SSH.TrustedUserCAKeys) > 0 {
+		r.add(OK, "ssh_service.trusted_user_ca_keys", "a certificate%s, through the PAM service %s", second, c.SSH.PAM.ServiceName)
+	}
+	if c.SSH.AuthorizedKeys != "" {
+		r.add(OK, "ssh_service.authorized_keys", "a public key%s, through the PAM service %s", second, c.SSH.PAM.ServiceName)
+	}
+	if c.SSH.PasswordServiceName != "" {
+		r.add(OK, "ssh_service.password_service_name", "what PAM asks for alone, through the PAM service %s", c.SSH.PasswordServiceName)
+	}
+}
+
+// environment says what the variables are made of. That they parse the
+// configuration has shown already.
+func (r *Report) environment(pam config.PAM) {
+	for _, variable := range pam.Environment {
+		made := "the same for every login"
+		if claims := variable.Value.Claims(); len(claims) > 0 {
+			made = fmt.Sprintf("of the claim %s; left out where a login has none", strings.Join(claims, ", "))
+		}
+		r.add(OK, "ssh_service.pam.environment."+variable.Name, "%s", made)
+	}
+}
+
+// OfProblems is the report of a configuration that is none.
+func OfProblems(problems config.Problems) *Report {
+	r := &Report{}
+	for _, p := range problems {
+		r.add(Error, fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column), "%s", p.Text)
+	}
+	return r
+}

@@ -1,0 +1,227 @@
+package preflight
+
+import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// ground is a directory with all that a configuration can name.
+type ground struct {
+	*testing.T
+	dir string
+}
+
+// newGround has a host key, the key of an authority, and the guide's service
+// "teleport" with its script.
+func newGround(t *testing.T) ground {
+	t.Helper()
+	g := ground{t, t.TempDir()}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.write("host_key", 0o600, string(pem.EncodeToMemory(block)))
+	g.write("ca.pub", 0o644, string(ssh.MarshalAuthorizedKey(key)))
+	g.write("keys/alice", 0o644, string(ssh.MarshalAuthorizedKey(key)))
+	g.write("teleport_acct", 0o755, "#!/bin/sh\nexit 0\n")
+	g.write("pam.d/teleport", 0o644, "account required pam_exec.so DIR/teleport_acct\nsession required pam_motd.so\nsession required pam_permit.so\n")
+	g.write("pam.d/passwords", 0o644, "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n")
+	g.write("pam.d/other", 0o644, "auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\npassword required pam_deny.so\n")
+	return g
+}
+
+// write makes a file below the directory; DIR in its text is the directory.
+func (g ground) write(name string, mode os.FileMode, text string) {
+	g.Helper()
+	file := filepath.Join(g.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		g.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "DIR", g.dir)), 0o600); err != nil {
+		g.Fatal(err)
+	}
+	if err := os.Chmod(file, mode); err != nil {
+		g.Fatal(err)
+	}
+}
+
+// run checks a configuration whose paths begin with DIR. rows are its items, a
+// line each, without what depends on who runs the test.
+func (g ground) run(text string) (report *Report, rows string) {
+	g.Helper()
+	c, err := config.Parse("agent.yaml", []byte(strings.ReplaceAll(text, "DIR", g.dir)))
+	if err != nil {
+		g.Fatal(err)
+	}
+	report = Run(c, pamstack.Config{Confdir: g.dir + "/pam.d"})
+	var b strings.Builder
+	for _, item := range report.Items {
+		if item.Level == Note && item.About == "ssh_service" {
+			continue // read as root
+		}
+		b.WriteString(string(item.Level) + " " + item.About + ": " + item.Text + "\n")
+	}
+	return report, strings.ReplaceAll(b.String(), g.dir, "DIR")
+}
+
+const (
+	certificates = "ssh_service: {host_keys: [DIR/host_key], trusted_user_ca_keys: [DIR/ca.pub], pam: {enabled: yes, service_name: teleport}}\n"
+	everything   = `
+ssh_service:
+  host_keys: [DIR/host_key]
+  trusted_user_ca_keys: [DIR/ca.pub]
+  authorized_keys: DIR/keys/%u
+  password_service_name: passwords
+  pam:
+    enabled: yes
+    service_name: teleport
+    environment: {SITE: paris, EMAIL: "{{ external.email }}"}
+`
+)
+
+func TestARightConfigurationHasNothingButGoodNews(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	listener, err := net.Listen("unix", g.dir+"/sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	report, rows := g.run(everything + "helper: unix:DIR/sock\n")
+	if report.Failed() || strings.Contains(rows, "warning ") {
+		t.Errorf("got\n%s\nwant neither errors nor warnings", rows)
+	}
+	for _, want := range []string{
+		"ok ssh_service.trusted_user_ca_keys: a certificate, through the PAM service teleport\n",
+		"ok ssh_service.authorized_keys: a public key, through the PAM service teleport\n",
+		"ok ssh_service.password_service_name: what PAM asks for alone, through the PAM service passwords\n",
+		"ok ssh_service.host_keys: DIR/host_key is a key of type ssh-ed25519, SHA256:",
+		"ok ssh_service.trusted_user_ca_keys: DIR/ca.pub has 1 keys\n",
+		"ok ssh_service.authorized_keys: 1 files in place for DIR/keys/%u\n",
+		"ok ssh_service.pam.service_name: the service teleport is read from DIR/pam.d/teleport, proof AGENT\n",
+		"ok ssh_service.password_service_name: the service passwords is read from DIR/pam.d/passwords, proof PAM\n",
+		"ok ssh_service.pam.environment.SITE: the same for every login\n",
+		"ok ssh_service.pam.environment.EMAIL: of the claim email; left out where a login has none\n",
+		"ok helper: DIR/sock takes connections\n",
+	} {
+		if !strings.Contains(rows, want) {
+			t.Errorf("got\n%s\nwant it to hold\n%s", rows, want)
+		}
+	}
+}
+
+func TestThePolicyIsWhatTheConfigurationNeeds(t *testing.T) {
+	t.Parallel()
+	service := func(name string, proof pb.Service_Proof, variables ...string) *pb.Service {
+		return &pb.Service{Name: name, Proof: &proof, Variable: variables}
+	}
+	for name, test := range map[string]struct {
+		text string
+		want []*pb.Service
+	}{
+		"certificates": {certificates, []*pb.Service{service("teleport", pb.Service_AGENT)}},
+		"everything": {everything, []*pb.Service{
+			service("teleport", pb.Service_AGENT, "SITE", "EMAIL"), service("passwords", pb.Service_PAM, "SITE", "EMAIL")}},
+		"certificates and PAM": {strings.Replace(certificates, "teleport}", "teleport, use_pam_auth: yes}", 1),
+			[]*pb.Service{service("teleport", pb.Service_PAM)}},
+		"passwords": {"ssh_service: {password_service_name: passwords, pam: {enabled: yes}}",
+			[]*pb.Service{service("passwords", pb.Service_PAM)}},
+		"one service for both": {"ssh_service: {password_service_name: sshd, authorized_keys: DIR/keys/%u, pam: {enabled: yes, use_pam_auth: yes}}",
+			[]*pb.Service{service("sshd", pb.Service_PAM)}},
+	} {
+		report, _ := newGround(t).run(test.text)
+		got := &pb.Policy{}
+		if err := prototext.Unmarshal([]byte(report.Policy), got); err != nil {
+			t.Errorf("%s: %v in\n%s", name, err, report.Policy)
+		}
+		if want := (&pb.Policy{Service: test.want}); !proto.Equal(got, want) {
+			t.Errorf("%s: got\n%v\nwant\n%v", name, got, want)
+		}
+	}
+}
+
+func TestWhatIsWrongIsAnItem(t *testing.T) {
+	t.Parallel()
+	secondFactor := strings.Replace(certificates, "teleport}", "teleport, use_pam_auth: yes}", 1)
+	for _, test := range []struct {
+		name, text string
+		change     func(g ground)
+		failed     bool
+		want       string
+	}{
+		{"no way in", "ssh_service: {host_keys: [DIR/host_key], pam: {enabled: yes, service_name: teleport}}", nil, true,
+			"error ssh_service: nobody could log in: "},
+		{"nothing to run", "ssh_service: {enabled: no}", nil, true, "error ssh_service: ssh_service.enabled is no: there is nothing to run\n"},
+		{"a host key for all", certificates, func(g ground) { g.write("host_key", 0o644, "") }, true,
+			"error ssh_service.host_keys: DIR/host_key has the mode 0644: "},
+		{"no host key", certificates, func(g ground) { os.Remove(g.dir + "/host_key") }, true,
+			"error ssh_service.host_keys: open DIR/host_key: no such file or directory\n"},
+		{"no key of an authority", certificates, func(g ground) { g.write("ca.pub", 0o644, "x\n") }, true,
+			"error ssh_service.trusted_user_ca_keys: DIR/ca.pub:1: no public key; "},
+		{"a user's bad file", everything, func(g ground) { g.write("keys/bob", 0o644, "x\n") }, false,
+			"warning ssh_service.authorized_keys: DIR/keys/bob:1: no public key; "},
+		{"everybody's keys", everything, func(g ground) { os.Chmod(g.dir+"/keys", 0o777) }, true,
+			"error ssh_service.authorized_keys: DIR/keys has the mode 0777: who can write it can log in as anybody; chmod go-w\n"},
+		{"no directory of keys", everything, func(g ground) { os.RemoveAll(g.dir + "/keys") }, true,
+			"error ssh_service.authorized_keys: stat DIR/keys: no such file or directory\n"},
+		{"no service", certificates, func(g ground) { os.Remove(g.dir + "/pam.d/teleport") }, true,
+			"error ssh_service.pam.service_name: there is no service teleport: PAM would use the service other instead; write the file DIR/pam.d/teleport\n"},
+		{"no account line", certificates, func(g ground) { g.write("pam.d/teleport", 0o644, "session required pam_permit.so\n") }, true,
+			"error DIR/pam.d/teleport: there is no account line, and a login needs one; write at least: account required pam_permit.so\n"},
+		{"no session line", certificates, func(g ground) { g.write("pam.d/teleport", 0o644, "account required pam_permit.so\n") }, true,
+			"error DIR/pam.d/teleport: there is no session line, and a login needs one; write at least: session required pam_permit.so\n"},
+		{"no auth line", secondFactor, nil, true,
+			"error DIR/pam.d/teleport: there is no auth line, and PAM is to prove who logs in; write for example: auth required pam_unix.so\n"},
+		{"a script before auth", secondFactor, nil, true,
+			"note DIR/pam.d/teleport: account runs a script; if it creates users, the policy needs account_first: true"},
+		{"a module that is not there", certificates, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "account required pam_permit.so\nsession required pam_nosuch.so\n")
+		}, true, "error DIR/pam.d/teleport:2: "},
+		{"a script that is not there", certificates, func(g ground) { os.Remove(g.dir + "/teleport_acct") }, true,
+			"error DIR/pam.d/teleport:1: DIR/teleport_acct is not there; for more: pamhelper check teleport\n"},
+		{"an open door where PAM proves", secondFactor, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+		}, true, "error DIR/pam.d/teleport:1: "},
+		{"an open door that nobody uses", certificates, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+		}, false, "warning DIR/pam.d/teleport:1: "},
+		{"a broker", certificates, nil, false, "note helper: the broker is reached only by an agent that it has started: "},
+		{"no socket", certificates + "helper: unix:DIR/sock\n", nil, true,
+			"error helper: dial unix DIR/sock: connect: no such file or directory; is the socket unit started, "},
+		{"nobody behind the socket", certificates + "helper: unix:DIR/host_key\n", nil, true,
+			"error helper: dial unix DIR/host_key: connect: connection refused; is the socket unit started, "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGround(t)
+			if test.change != nil {
+				test.change(g)
+			}
+			report, rows := g.run(test.text)
+			if !strings.Contains(rows, test.want) || report.Failed() != test.failed {
+				t.Errorf("got %v and\n%s\nwant %v and\n%s", report.Failed(), rows, test.failed, test.want)
+			}
+		})
+	}
+}
