@@ -90,7 +90,7 @@ func printReport(out io.Writer, report *preflight.Report) error {
 		}
 	}
 	if report.Policy != "" {
-		if _, err := fmt.Fprintf(out, "\n# /etc/pamhelper/policy.textproto, what this configuration needs:\n%s\n", report.Policy); err != nil {
+		if _, err := fmt.Fprintf(out, "\n# /etc/pamhelper/policy.textproto, what this configuration needs; look at it with\n# pamhelper policy check:\n%s\n", report.Policy); err != nil {
 			return err
 		}
 	}

@@ -342,3 +342,25 @@ func TestAnUnusableClaimEndsTheLogin(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestTheManPageHasEveryKey(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../agent.yaml.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, known := range keys {
+		for _, key := range known {
+			tag := ".It Cm " + key
+			if path == "log" {
+				tag = ".It Cm log." + key
+			}
+			if _, section := keys[strings.TrimPrefix(path+"."+key, ".")]; section {
+				tag = ".Ss " + strings.TrimPrefix(path+"."+key, ".")
+			}
+			if key != "log" && !strings.Contains(string(page), tag+" ") && !strings.Contains(string(page), tag+"\n") {
+				t.Errorf("%s is not in the page; wanted %q", key, tag)
+			}
+		}
+	}
+}
