@@ -40,14 +40,14 @@ func (r *Report) lines(s service, stack *pamstack.Stack) {
 		needed = slices.Insert(needed, 0, pamstack.Auth)
 	}
 	for _, facility := range needed {
-		chain := stack.Chain(facility)
-		if len(chain) == 0 || chain[0].Other {
-			r.add(Error, stack.File, "there is no %s line, and a login needs one; write at least: %s required pam_permit.so",
-				facility, facility)
-			if facility == pamstack.Auth {
-				r.Items[len(r.Items)-1].Text = "there is no auth line, and PAM is to prove who logs in; write for example: auth required pam_unix.so"
-			}
+		if chain := stack.Chain(facility); len(chain) > 0 && !chain[0].Other {
+			continue
 		}
+		if facility == pamstack.Auth {
+			r.add(Error, stack.File, "there is no auth line, and PAM is to prove who logs in; write for example: auth required pam_unix.so")
+			continue
+		}
+		r.add(Error, stack.File, "there is no %s line, and a login needs one; write at least: %s required pam_permit.so", facility, facility)
 	}
 	if s.proof == pb.Service_PAM && slices.ContainsFunc(stack.Chain(pamstack.Account), runsScript) {
 		r.add(Note, stack.File, "account runs a script; if it creates users, the policy needs account_first: true for this service, "+
