@@ -36,7 +36,7 @@ var wholly = slices.Concat(
 		unix.SYS_GETSOCKOPT, unix.SYS_RECVFROM, unix.SYS_RECVMSG},
 	// Who and what it is.
 	[]uint32{unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETRESUID, unix.SYS_GETRESGID,
-		unix.SYS_GETGROUPS, unix.SYS_GETPPID, unix.SYS_UNAME, unix.SYS_GETRUSAGE},
+		unix.SYS_GETGROUPS, unix.SYS_GETPPID, unix.SYS_UNAME, unix.SYS_GETRUSAGE, unix.SYS_GETRLIMIT},
 	onThisMachine,
 )
 

@@ -61,7 +61,7 @@ func Confine(c Config) (report Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
-	time.Now().Zone() // reads the machine's time zone while that can be read
+	_ = time.Now().Local().String() // reads the machine's time zone while that can be read
 
 	if err := dropCoreDumps(); err != nil {
 		return Report{}, err

@@ -11,7 +11,7 @@ import (
 var ErrRoot = errors.New("a serving agent has no use for root: let `pamhelper broker --user NAME` start it, or start it as a user of its own")
 
 // ErrExec is why a serving agent does not take the launcher exec:.
-var ErrExec = errors.New("a serving agent is confined and cannot start programs; use broker: or unix:")
+var ErrExec = errors.New("a serving agent is confined and cannot start programs; use broker: or unix:PATH")
 
 // RefuseRoot returns ErrRoot if one of the process's user ids is 0.
 func RefuseRoot() error {
