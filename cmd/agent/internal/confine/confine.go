@@ -15,7 +15,9 @@
 //   - seccomp: a list of the system calls that a Go network server makes (calls.go).
 //
 // What is open stays open: sockets to listen on, the broker's socket and log
-// files are opened before. A kernel that lacks a protection is no error: what is
+// files are opened before. Sockets to listen on have to be without Multipath TCP
+// (which is net.Listen's default: see net.ListenConfig.SetMultipathTCP), because
+// Landlock does not see that an accepted one is connected elsewhere. A kernel that lacks a protection is no error: what is
 // missing is reported, and logged.
 //
 // It is not a sandbox for other programs: a confined agent starts none. The user's

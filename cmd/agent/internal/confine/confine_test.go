@@ -1,25 +1,19 @@
 package confine_test
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/confine"
-	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,203 +64,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// uids to run as: each test its own. A machine where the tests do not run as root
-// has one.
-var lastUID atomic.Uint32
-
-func newUID() uint32 {
-	if os.Getuid() != 0 {
-		return uint32(os.Getuid())
-	}
-	return 64100 + lastUID.Add(1)
-}
-
-// process is a child, seen from outside.
-type process struct {
-	t        *testing.T
-	cmd      *exec.Cmd
-	in       io.Writer
-	out      *json.Decoder
-	messages *net.UnixConn
-	errors   *bytes.Buffer
-	dir      string // that it may read
-	began
-}
-
-// newProcess starts a child as uid on ground of its own.
-func newProcess(t *testing.T, uid uint32, o order) *process {
-	t.Helper()
-	o.Base = newBase(t, uid)
-	o.Abstract = filepath.Base(o.Base) + t.Name()
-	serveUnix(t, filepath.Join(o.Base, "dir", "socket"))
-	serveUnix(t, filepath.Join(o.Base, "outside", "socket"))
-	serveUnix(t, "@"+o.Abstract)
-	text, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, theirs := socketpair(t)
-	terminal := newTerminal(t)
-	p := &process{t: t, cmd: exec.Command(static), messages: ours, errors: new(bytes.Buffer), dir: filepath.Join(o.Base, "dir")}
-	p.cmd.Env = []string{orderVariable + "=" + string(text), "TZ=EST5EDT"}
-	p.cmd.ExtraFiles = []*os.File{theirs, terminal}
-	p.cmd.Stderr = p.errors
-	p.cmd.SysProcAttr = as(uid)
-	p.cmd.SysProcAttr.Setsid, p.cmd.SysProcAttr.Setctty, p.cmd.SysProcAttr.Ctty = true, true, terminalFD
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	theirs.Close()
-	terminal.Close()
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		p.cmd.Wait()
-	})
-	p.out = json.NewDecoder(bufio.NewReader(out))
-	p.read(&p.began)
-	if o.Confine && p.Error != "<nil>" {
-		t.Fatalf("Confine: %s\n%s", p.Error, p.errors)
-	}
-	return p
-}
-
-func (p *process) read(into any) {
-	p.t.Helper()
-	if err := p.out.Decode(into); err != nil {
-		p.cmd.Wait()
-		p.t.Fatalf("the child does not answer: %v\n%s", err, p.errors)
-	}
-}
-
-func (p *process) say(line string) {
-	p.t.Helper()
-	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
-		p.t.Fatalf("%v\n%s", err, p.errors)
-	}
-}
-
-// works lets the child do what has to go well; meanwhile is done at the same time.
-func (p *process) works(name string, meanwhile func() error) {
-	p.t.Helper()
-	p.say(name)
-	if meanwhile != nil {
-		if err := meanwhile(); err != nil {
-			p.t.Errorf("%s, seen from outside: %v", name, err)
-		}
-	}
-	var got answer
-	p.read(&got)
-	if got.Outcome != "ok" {
-		p.t.Errorf("%s: %s, want ok", name, got.Outcome)
-	}
-}
-
-// as is root's way of being uid.
-func as(uid uint32) *syscall.SysProcAttr {
-	if os.Getuid() != 0 {
-		return &syscall.SysProcAttr{}
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-}
-
-// newBase is a directory of uid with a file in each of two directories.
-func newBase(t *testing.T, uid uint32) string {
-	t.Helper()
-	base, err := os.MkdirTemp("", "confine")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
-	for _, dir := range []string{"dir", "outside"} {
-		if err := os.Mkdir(filepath.Join(base, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(base, dir, "file"), []byte("old\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, path := range []string{base, base + "/dir", base + "/dir/file", base + "/outside", base + "/outside/file"} {
-		if err := os.Chown(path, int(uid), int(uid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return base
-}
-
-// serveUnix answers everybody with what they send.
-func serveUnix(t *testing.T, path string) {
-	t.Helper()
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(path, "@") {
-		if err := os.Chmod(path, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	done := make(chan bool)
-	t.Cleanup(func() { l.Close(); <-done })
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				io.Copy(conn, conn)
-			}()
-		}
-	}()
-}
-
-func socketpair(t *testing.T) (*net.UnixConn, *os.File) {
-	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, err := ipc.UnixConn(os.NewFile(uintptr(fds[0]), "ours"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ours.Close() })
-	return ours, os.NewFile(uintptr(fds[1]), "theirs")
-}
-
-// newTerminal is the user's side of a pty.
-func newTerminal(t *testing.T) *os.File {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, master.Fd(), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	return os.NewFile(fd, "terminal")
-}
-
-// newSibling is another process of uid, which waits.
-func newSibling(t *testing.T, uid uint32) int {
-	t.Helper()
-	return newProcess(t, uid, order{}).PID
 }
 
 func TestAFreeProcessGetsAtWhatAConfinedOneDoesNot(t *testing.T) {
@@ -362,28 +159,37 @@ func TestEveryThreadIsConfined(t *testing.T) {
 				want["Seccomp"], want["Seccomp_filters"] = "0", "0"
 			}
 			threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.PID))
-			if err != nil || len(threads) < 5 {
-				t.Fatalf("threads %v, %v; want 5 or more", threads, err)
+			if err != nil {
+				t.Fatal(err)
 			}
+			seen := 0
 			for _, thread := range threads {
-				for field, value := range statusOf(t, thread) {
-					if want[field] != "" && value != want[field] {
-						t.Errorf("%s: %s is %s, want %s", thread, field, value, want[field])
+				text, err := os.ReadFile(thread)
+				if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+					continue // one that has ended meanwhile
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen++
+				got := fieldsOf(string(text))
+				for field, value := range want {
+					if got[field] != value {
+						t.Errorf("%s: %s is %q, want %q", thread, field, got[field], value)
 					}
 				}
+			}
+			if seen < 5 {
+				t.Errorf("%d threads seen, want the 4 that were there before, and more", seen)
 			}
 		})
 	}
 }
 
-func statusOf(t *testing.T, path string) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+// fieldsOf are the lines of a status file in /proc.
+func fieldsOf(text string) map[string]string {
 	fields := map[string]string{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
 		fields[name] = strings.TrimSpace(value)
 	}
@@ -461,57 +267,6 @@ func TestAConfinedProcessWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.works("read", nil)
-}
-
-func exchange(address, text string) error {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	go func() {
-		io.WriteString(conn, text)
-		conn.(*net.TCPConn).CloseWrite()
-	}()
-	got, err := io.ReadAll(conn)
-	if err == nil && string(got) != text {
-		return fmt.Errorf("%d bytes came back, want %d, the same", len(got), len(text))
-	}
-	return err
-}
-
-func sendPipe(messages *net.UnixConn) error {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	defer r.Close()
-	if _, _, err := messages.WriteMsgUnix([]byte("r"), unix.UnixRights(int(r.Fd())), nil); err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, "through the pipe")
-	return err
-}
-
-func writeBack(messages *net.UnixConn) error {
-	buf, oob := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := messages.ReadMsgUnix(buf, oob)
-	if err != nil {
-		return err
-	}
-	control, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil {
-		return err
-	}
-	fds, err := unix.ParseUnixRights(&control[0])
-	if err != nil {
-		return err
-	}
-	f := os.NewFile(uintptr(fds[0]), "passed on")
-	defer f.Close()
-	_, err = io.WriteString(f, "back")
-	return err
 }
 
 func TestACrashPrintsATraceAndEnds(t *testing.T) {

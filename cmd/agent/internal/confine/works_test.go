@@ -263,3 +263,56 @@ func linkLocal() error {
 	}
 	return nil
 }
+
+// The other ends of works.
+
+func exchange(address, text string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	go func() {
+		io.WriteString(conn, text)
+		conn.(*net.TCPConn).CloseWrite()
+	}()
+	got, err := io.ReadAll(conn)
+	if err == nil && string(got) != text {
+		return fmt.Errorf("%d bytes came back, want %d, the same", len(got), len(text))
+	}
+	return err
+}
+
+func sendPipe(messages *net.UnixConn) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	defer r.Close()
+	if _, _, err := messages.WriteMsgUnix([]byte("r"), unix.UnixRights(int(r.Fd())), nil); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "through the pipe")
+	return err
+}
+
+func writeBack(messages *net.UnixConn) error {
+	buf, oob := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := messages.ReadMsgUnix(buf, oob)
+	if err != nil {
+		return err
+	}
+	control, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return err
+	}
+	fds, err := unix.ParseUnixRights(&control[0])
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fds[0]), "passed on")
+	defer f.Close()
+	_, err = io.WriteString(f, "back")
+	return err
+}
