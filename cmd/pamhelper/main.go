@@ -1,7 +1,7 @@
 // Pamhelper is the root side of PAM logins.
 //
-// "pamhelper worker" is started by an agent, as root, one process for each
-// login, with the agent's socket on descriptor 3. It refuses to run without
+// "pamhelper worker" is started by an agent or a socket unit of systemd, as root,
+// one process for each login, with the agent's socket on descriptor 3. It refuses to run without
 // that socket, and serves only what its policy allows.
 //
 // "pamhelper sweep" closes what workers that died left open, and "pamhelper
@@ -104,10 +104,11 @@ func workerCommand() *cobra.Command {
 	var flags []string
 	cmd := &cobra.Command{
 		Use:   "worker",
-		Short: "Serve one login on descriptor 3 (started by an agent, not by a person)",
+		Short: "Serve one login on descriptor 3 (started by an agent or systemd, not by a person)",
 		Long: `Serve one login over the stream socket on descriptor 3, then exit.
 
-An agent starts a worker for each login, as root. Without --debug the worker
+An agent, or a socket unit of systemd with Accept=yes, starts a worker for each
+login, as root. Without --debug the worker
 serves what the policy allows, in the order of its phase table. It starts the
 user's processes, and ends them with the login. What it has to undo stands in
 /run/pamhelper, for "pamhelper sweep".
@@ -116,8 +117,10 @@ Its log, standard error, names for each step that did not succeed the line of th
 service's files that decided. With --trace it has what every module returned and
 did, for every step.
 
-Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the login
-was ended by the worker.`,
+Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the worker
+ended the login (refused by the policy, wrong use of the protocol, a deadline,
+SIGTERM), 4 the helper or a module failed. A module that crashes ends the worker by
+a signal.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if closing != "" {
@@ -163,5 +166,5 @@ func served(err error) error {
 	if err == nil || errors.Is(err, worker.ErrNoSocket) {
 		return err
 	}
-	return try.ExitError{Status: worker.ExitFailed}
+	return try.ExitError{Status: worker.ExitStatus(err)}
 }

@@ -119,10 +119,14 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	raise(signal); /* held back until this handler returns */
 }
 
-/* Go ends the process without exit(3): whoever calls it is a module. */
+/* Go ends the process without exit(3): whoever calls it is a module. Its status
+ * is not the helper's: a module that leaves with 0 has not ended a login in order. */
 static void on_exit_call(void)
 {
+	if (getpid() != our_pid)
+		return;
 	tell_crash(0);
+	_exit(PAMHELPER_EXIT_STATUS);
 }
 
 /* A child that a module forked runs no Go: it must not run Go's handlers. It

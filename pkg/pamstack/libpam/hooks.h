@@ -114,6 +114,9 @@ void pamhelper_limits_get(struct rlimit *limits);
 /* Sets them on the calling process, a child. */
 void pamhelper_limits_apply(void);
 
+/* The status of a process that a module ended with exit(3). */
+#define PAMHELPER_EXIT_STATUS 4
+
 /* guard.c: called on the PAM thread. */
 
 /* Whether the calling thread is in a libpam call, and not in the conversation. */

@@ -366,9 +366,13 @@ func UserLimits() (limits Limits) {
 	return limits
 }
 
+// ExitStatus is the exit status of a process that a module ended with exit(3).
+const ExitStatus = C.PAMHELPER_EXIT_STATUS
+
 // Guard takes over the signals of faults before Start does, for what else may
 // run foreign code: a crash is told on crashFD. The calling goroutine is locked
-// to the PAM thread. Meanwhile it is found out which libpam this is, for the first
+// to the PAM thread. A module that calls exit(3) ends the process with ExitStatus.
+// Meanwhile it is found out which libpam this is, for the first
 // transaction that is traced.
 func Guard(crashFD int) {
 	C.pamhelper_guard_init(C.int(crashFD))

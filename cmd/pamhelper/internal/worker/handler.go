@@ -306,8 +306,5 @@ func (w *worker) hang() {
 	w.conn.Write(f.event())
 	w.sending.Unlock()
 	killDescendants(w.log)
-	os.Exit(ExitFailed)
+	os.Exit(ExitBroken)
 }
-
-// ExitFailed is the exit status of a worker whose login ended with a fault.
-const ExitFailed = 3

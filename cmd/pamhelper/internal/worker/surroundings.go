@@ -6,6 +6,7 @@ package worker
 import "C"
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 )
 
@@ -79,6 +81,22 @@ func captureOutput() (*os.File, error) {
 // descriptors, its poller's too, have been opened above them.
 func releaseFloor() {
 	C.pamhelper_release_floor()
+}
+
+// connection takes over the descriptor that was 3. What a socket unit that is not
+// meant for a worker hands over is refused.
+func connection(fd int) (*net.UnixConn, error) {
+	file := os.NewFile(uintptr(fd), "agent")
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err == nil && listens != 0 {
+		file.Close()
+		return nil, fmt.Errorf("%w, but a socket that listens: set Accept=yes in the socket unit", ErrNoSocket)
+	}
+	conn, err := ipc.UnixConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; an agent's is a unix stream socket, in a socket unit ListenStream= with a path", ErrNoSocket, err)
+	}
+	return conn, nil
 }
 
 // descriptorOf returns the number of a connection's descriptor, which stays

@@ -48,9 +48,12 @@ type Options struct {
 	Untraced bool
 }
 
-// ErrNoSocket is returned where the worker was not started over a socket.
-var ErrNoSocket = errors.New(`no socket on descriptor 3: a worker is started by an agent, one per login
-to debug a PAM stack by hand, run: pamhelper try SERVICE USER`)
+// ErrNoSocket is returned where there is no connection to serve.
+var ErrNoSocket = errors.New("no connection on descriptor 3")
+
+// errNoStart is for the person who starts a worker by hand.
+var errNoStart = fmt.Errorf(`%w: a worker is started by an agent or a socket unit, one per login
+to debug a PAM stack by hand, run: pamhelper try SERVICE USER`, ErrNoSocket)
 
 // worker is one login.
 type worker struct {
@@ -128,7 +131,7 @@ func Main(options Options) error {
 func run(debug *Debug, work func(*worker) error) error {
 	fd := socketFD()
 	if fd < 0 {
-		return ErrNoSocket
+		return errNoStart
 	}
 	logger := log.New(io.Discard, fmt.Sprintf("pamhelper[%d]: ", os.Getpid()), 0)
 	if f := logFile(); f != nil {
@@ -143,9 +146,9 @@ func run(debug *Debug, work func(*worker) error) error {
 		logger.Print(err)
 		return err
 	}
-	stream, err := ipc.UnixConn(os.NewFile(uintptr(fd), "agent"))
+	stream, err := connection(fd)
 	if err != nil {
-		logger.Print("descriptor 3: ", err)
+		logger.Print(err)
 		return err
 	}
 	releaseFloor()
