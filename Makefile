@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs: they install what is
 # missing (Debian, as root), build, and run.
-.PHONY: demo test race build check generate bench fuzz differential clean
+.PHONY: demo test race build install uninstall check generate bench fuzz differential clean
 
 demo: build
 	scripts/deps.sh demo
@@ -18,6 +18,12 @@ build:
 	scripts/deps.sh build
 	CGO_ENABLED=1 go build -trimpath -o bin/pamhelper ./cmd/pamhelper
 	CGO_ENABLED=0 go build -trimpath -o bin/agent ./cmd/agent
+
+# What make build built, with the units of systemd, below prefix. Nothing is enabled
+# or started.
+prefix ?= /usr/local
+install uninstall:
+	DESTDIR='$(DESTDIR)' prefix='$(prefix)' scripts/install.sh $@
 
 # Formatting, vet, staticcheck, man pages, generated code.
 check:

@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 		"cmd/pamhelper/internal/loginrecord", "cmd/pamhelper/internal/proc", "cmd/pamhelper/internal/record",
 		"cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/realpam": {},
+	"scripts/systemd":       {},
 }
 
 // helperModules are the third-party modules of the root side, each with its
