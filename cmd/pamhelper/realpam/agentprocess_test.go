@@ -15,7 +15,7 @@ import (
 )
 
 // agentVariable makes this test binary an agent: "HELPER USER LOG", or for that of
-// many logins "HELPER USER many".
+// many logins "HELPER USER many". A HELPER with unix: in front is a socket.
 const agentVariable = "REALPAM_AGENT"
 
 func init() {
@@ -54,7 +54,11 @@ func beAgent(helper, user, log string) error {
 		return err
 	}
 	ctx := context.Background()
-	client, err := ipc.Dial(ctx, ipc.Exec{Path: helper, Log: logFile}, ipc.Options{Conversation: teller{}, CloseTimeout: 5 * time.Second})
+	var launcher ipc.Launcher = ipc.Exec{Path: helper, Log: logFile}
+	if path, is := strings.CutPrefix(helper, "unix:"); is {
+		launcher = unixSocket(path)
+	}
+	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: teller{}, CloseTimeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}

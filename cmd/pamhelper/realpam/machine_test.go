@@ -37,6 +37,9 @@ func makeMachine(programs string) error {
 	if err := command("cp", programs+"/pamhelper", programs+"/agent", programs+"/pamhelper-pie", base); err != nil {
 		return err
 	}
+	if err := command("cp", "-r", programs+"/installed", base); err != nil {
+		return err
+	}
 	if err := command("cp", "-a", "/etc/.", base+"/etc"); err != nil {
 		return err
 	}

@@ -96,7 +96,20 @@ func build(dir string) error {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
+	if err := install(dir); err != nil {
+		return err
+	}
 	return buildStripped(dir)
+}
+
+// install puts what was built, with the units of systemd, below installed/.
+func install(dir string) error {
+	cmd := exec.Command("../../../scripts/install.sh", "install")
+	cmd.Env = append(os.Environ(), "BIN="+dir, "DESTDIR="+filepath.Join(dir, "installed"), "prefix=/usr/local")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("install.sh: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // insideArgs drops the flags that name files which are not there inside.

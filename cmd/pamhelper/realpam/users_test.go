@@ -26,6 +26,12 @@ var sessionUsers = []string{
 	"xauth1", "selinux1", "systemd1", "systemd2", "systemd3", "systemd4", "systemd5", "systemd6",
 }
 
+// unitUsers log in through systemd.
+var unitUsers = []string{
+	"unit1", "unit2", "unit3", "unit4", "unit5", "unit6", "unit7", "unit8", "unit9",
+	"activated1", "activated2", "activated3", "activated4", "activated5", "activated6",
+}
+
 // terminalUsers log in with "agent login", and their sessions are counted.
 var terminalUsers = []string{
 	"shell1", "shell2", "shell3", "shell4", "shell5", "shell6", "shell7", "shell8", "shell9", "shell10",
@@ -64,7 +70,7 @@ func makeUsers() error {
 		return err
 	}
 	passwords := "root:" + rootPassword + "\n"
-	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, terminalUsers, limitedUsers(), agedUsers)
+	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, unitUsers, terminalUsers, limitedUsers(), agedUsers)
 	for _, name := range names {
 		if err := command("useradd", "--no-log-init", "--create-home", "--groups", "lab", "--shell", "/bin/sh", name); err != nil {
 			return err

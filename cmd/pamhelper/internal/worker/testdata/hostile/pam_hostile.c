@@ -525,6 +525,13 @@ static int do_childexit(pam_handle_t *h, const struct args *a)
 	return waitpid(pid, &status, 0) == pid ? PAM_SUCCESS : PAM_SYSTEM_ERR;
 }
 
+/* file: a command line for a shell that gets all that the module has. */
+static int do_shell(pam_handle_t *h, const struct args *a)
+{
+	(void)h;
+	return system(a->file) == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+}
+
 static int do_nothing(pam_handle_t *h, const struct args *a)
 {
 	(void)h, (void)a;
@@ -573,6 +580,7 @@ static const struct {
 	{ "child", do_child },
 	{ "childcrash", do_childcrash },
 	{ "childexit", do_childexit },
+	{ "shell", do_shell },
 };
 
 static const char *value(const char *argument, const char *name)
