@@ -28,7 +28,7 @@ var sessionUsers = []string{
 
 // unitUsers log in through systemd.
 var unitUsers = []string{
-	"unit1", "unit2", "unit3", "unit4", "unit5", "unit6", "unit7", "unit8", "unit9",
+	"unit1", "unit2", "unit3", "unit4", "unit5", "unit6", "unit7", "unit8", "unit9", "unit10",
 	"activated1", "activated2", "activated3", "activated4", "activated5", "activated6",
 }
 
