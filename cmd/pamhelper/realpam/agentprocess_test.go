@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -143,7 +143,15 @@ func gone(t *testing.T, pid int) {
 	eventually(t, func() bool { return !alive(pid) }, "the end of process %d", pid)
 }
 
+// alive looks at every thread: the first one of a process that is killed can be a
+// zombie while another one still has the descriptors and their locks.
 func alive(pid int) bool {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err == nil && !strings.Contains(string(status), "\nState:\tZ") && syscall.Kill(pid, 0) == nil
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, thread := range threads {
+		status, err := os.ReadFile(thread)
+		if err == nil && !strings.Contains(string(status), "\nState:\tZ") && !strings.Contains(string(status), "\nState:\tX") {
+			return true
+		}
+	}
+	return false
 }
