@@ -162,6 +162,24 @@ func TestVersionMismatch(t *testing.T) {
 	}
 }
 
+func TestBusyHelperSaysWhenToTryAgain(t *testing.T) {
+	want := ipc.BusyError{RetryAfter: 1500 * time.Millisecond, Text: "100 logins have no open session yet"}
+	check := func(when string, err error) {
+		var busy *ipc.BusyError
+		if !errors.As(err, &busy) || *busy != want || !strings.Contains(err.Error(), "try again in 1.5s") {
+			t.Errorf("%s: error %v, want %+v", when, err, want)
+		}
+	}
+	_, err := ipc.Dial(t.Context(), &ipctest.Helper{Busy: &want}, ipc.Options{})
+	check("at the start", err)
+	client := dial(t, &ipctest.Helper{Steps: map[ipc.Step]ipctest.Handler{ipc.Credentials: func(c *ipctest.Call) ipc.Code {
+		c.Busy(want.RetryAfter, want.Text)
+		return ipc.Success
+	}}}, nil)
+	_, err = client.Login(t.Context(), alice, ipc.Authenticate, ipc.Account, ipc.Credentials)
+	check("behind the proof", err)
+}
+
 func TestCancelledPromptEndsTheStep(t *testing.T) {
 	asked := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())

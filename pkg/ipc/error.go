@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
+
+	pb "github.com/pamhelper/pamhelper/proto"
 )
 
 // Errors a Client returns where no data goes with them.
@@ -95,3 +98,24 @@ func (e *ViolationError) Error() string { return "protocol violation: " + e.Text
 type RefusedError struct{ Text string }
 
 func (e *RefusedError) Error() string { return "refused by the helper: " + e.Text }
+
+// BusyError is a login that cannot be served now: there are too many on the
+// machine, or of this user. A launcher returns it too, where no worker could be
+// started. Nothing is wrong with the login itself: it can be tried again.
+type BusyError struct {
+	// RetryAfter is when that makes sense, counted from now. 0: not known.
+	RetryAfter time.Duration
+	// Text says which limit was reached, for a log.
+	Text string
+}
+
+func (e *BusyError) Error() string {
+	if e.RetryAfter <= 0 {
+		return "the helper is busy: " + e.Text
+	}
+	return fmt.Sprintf("the helper is busy: %s; try again in %s", e.Text, e.RetryAfter)
+}
+
+func newBusyError(b *pb.Busy) *BusyError {
+	return &BusyError{RetryAfter: time.Duration(b.GetRetryAfterMs()) * time.Millisecond, Text: b.GetText()}
+}

@@ -196,6 +196,8 @@ func faultError(f *pb.Fault) error {
 		return &ViolationError{Text: f.GetText()}
 	case pb.Fault_REFUSED:
 		return &RefusedError{Text: f.GetText()}
+	case pb.Fault_BUSY:
+		return newBusyError(f.GetBusy())
 	case pb.Fault_HANG:
 		return &HangError{Module: f.GetModule(), File: f.GetFile(), Line: int(f.GetLine()), Text: f.GetText()}
 	case pb.Fault_VERSION:

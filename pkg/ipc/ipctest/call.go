@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -61,6 +62,12 @@ func (c *Call) Hang(module string) {
 // Refuse ends the login as the helper's policy does. It does not return.
 func (c *Call) Refuse(text string) {
 	c.worker.fault(pb.Fault_REFUSED, text, "")
+	panic(errGone)
+}
+
+// Busy ends the login as a helper does that has too many. It does not return.
+func (c *Call) Busy(retryAfter time.Duration, text string) {
+	c.worker.busy(&ipc.BusyError{RetryAfter: retryAfter, Text: text})
 	panic(errGone)
 }
 

@@ -42,6 +42,8 @@ type Helper struct {
 	Run func(*Process) ipc.Exit
 	// Version is the protocol version it answers with; 0: the one of package ipc.
 	Version uint32
+	// Busy, where it is set, is what every worker says in the place of Welcome.
+	Busy *ipc.BusyError
 
 	mu      sync.Mutex
 	workers sync.WaitGroup
@@ -194,6 +196,10 @@ func (w *worker) greet(hello *pb.Hello) bool {
 		w.fault(pb.Fault_VIOLATION, "the first request is not Hello", "")
 		return false
 	}
+	if w.helper.Busy != nil {
+		w.busy(w.helper.Busy)
+		return false
+	}
 	version := w.helper.Version
 	if version == 0 {
 		version = ipc.Version
@@ -270,6 +276,11 @@ func (w *worker) receive() request {
 
 func (w *worker) fault(kind pb.Fault_Kind, text, module string) {
 	w.send(&pb.Event{Body: &pb.Event_Fault{Fault: &pb.Fault{Kind: kind, Text: text, Module: module}}})
+}
+
+func (w *worker) busy(e *ipc.BusyError) {
+	w.send(&pb.Event{Body: &pb.Event_Fault{Fault: &pb.Fault{Kind: pb.Fault_BUSY, Text: e.Error(),
+		Busy: &pb.Busy{RetryAfterMs: uint32(e.RetryAfter.Milliseconds()), Text: e.Text}}}})
 }
 
 func (w *worker) send(m proto.Message) {
