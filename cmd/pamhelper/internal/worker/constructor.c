@@ -1,8 +1,9 @@
 /* Runs before the Go runtime, in "pamhelper worker" only: keeps what the user's
  * process and the modules' children get back later, closes every descriptor
  * the worker was not meant to have, and makes the process not dumpable, since
- * it will hold passwords. Without a socket on fd 3 nothing is touched: the
- * worker then says what is wrong and leaves. */
+ * it will hold passwords. Descriptor 4 is one it was meant to have where the
+ * arguments say so: "--policy fd:4". Without a socket on fd 3 nothing is touched:
+ * the worker then says what is wrong and leaves. */
 #define _GNU_SOURCE
 #include "constructor.h"
 
@@ -15,8 +16,10 @@
 #include <unistd.h>
 
 #define SOCKET_FD 3
+#define POLICY_FD 4
+#define POLICY_ARGUMENT "fd:4"
 
-struct pamhelper_start pamhelper_start = { .socket = -1, .log = -1 };
+struct pamhelper_start pamhelper_start = { .socket = -1, .log = -1, .policy = -1 };
 
 static int move_up(int fd)
 {
@@ -28,6 +31,32 @@ static int is_socket(int fd)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int has_policy(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--policy=" POLICY_ARGUMENT) == 0)
+			return 1;
+		if (i + 1 < argc && strcmp(argv[i], "--policy") == 0 && strcmp(argv[i + 1], POLICY_ARGUMENT) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* Closes all but 0 to 2 and those of the list, whose numbers ascend: F_DUPFD gives
+ * the lowest that is free. */
+static void close_others(const int *kept, int count)
+{
+	unsigned next = 3;
+
+	for (int i = 0; i < count; i++) {
+		if (kept[i] < 0)
+			continue;
+		close_range(next, (unsigned)kept[i] - 1, 0);
+		next = (unsigned)kept[i] + 1;
+	}
+	close_range(next, ~0U, 0);
 }
 
 __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
@@ -47,14 +76,11 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 
 	s->socket = move_up(SOCKET_FD);
 	s->log = move_up(2);
+	if (has_policy(argc, argv))
+		s->policy = move_up(POLICY_FD);
 	if (s->socket < 0)
 		return;
-	int second = s->log > s->socket ? s->log : s->socket;
-	int first = s->log > s->socket ? s->socket : s->log;
-	close_range((unsigned)second + 1, ~0U, 0);
-	if (first >= 0)
-		close_range((unsigned)first + 1, (unsigned)second - 1, 0);
-	close_range(3, (unsigned)(first >= 0 ? first : second) - 1, 0);
+	close_others((int[]){ s->socket, s->log, s->policy }, 3);
 
 	/* The floor: 0 to 2 as well, until the worker has its pipe for them. */
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -11,6 +11,7 @@
 struct pamhelper_start {
 	int socket; /* the protocol, moved above the floor; -1: there was none on fd 3 */
 	int log;    /* what was standard error, moved above the floor; -1: none */
+	int policy; /* what was fd 4, moved above the floor; -1: none, or not asked for */
 	struct rlimit limits[16];
 	struct sigaction actions[65];
 	sigset_t mask;
