@@ -1273,9 +1273,10 @@ type Begin struct {
 	// PAM_USER. 1 to 256 bytes, [A-Za-z_][A-Za-z0-9_.@-]*\$?. Empty: PAM asks
 	// (debugging only).
 	User []byte `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	// PAM_RHOST: the numeric IPv4 or IPv6 address of the remote side.
+	// PAM_RHOST: the numeric IPv4 or IPv6 address of the remote side. Empty for a
+	// service that the policy has for logins at the machine.
 	Rhost string `protobuf:"bytes,3,opt,name=rhost,proto3" json:"rhost,omitempty"`
-	// PAM_RUSER. Refused unless the policy names it.
+	// PAM_RUSER, formed as user. Refused unless the policy allows it.
 	Ruser []byte `protobuf:"bytes,4,opt,name=ruser,proto3" json:"ruser,omitempty"`
 	// Variables put into the PAM environment before the first module runs. At
 	// most 256, 64 KiB together, names that the policy admits.
@@ -1378,7 +1379,8 @@ func (x *Begin) GetCloseTimeoutMs() uint32 {
 
 // Authenticate calls pam_authenticate. One per login: a retry is a new worker.
 // Its code is PAM_SUCCESS or PAM_AUTH_ERR, whatever the reason: the helper's log
-// has the stack's own code (a debugging worker passes it on).
+// has the stack's own code (a debugging worker passes it on). Where the policy has
+// the account step first, a success is answered with that step's code.
 type Authenticate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1415,7 +1417,8 @@ func (*Authenticate) Descriptor() ([]byte, []int) {
 	return file_proto_pamhelper_proto_rawDescGZIP(), []int{7}
 }
 
-// Account calls pam_acct_mgmt.
+// Account calls pam_acct_mgmt. Before the proof, where the policy has it there, its
+// code is always PAM_SUCCESS.
 type Account struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1453,7 +1456,7 @@ func (*Account) Descriptor() ([]byte, []int) {
 }
 
 // ChangePassword calls pam_chauthtok with PAM_CHANGE_EXPIRED_AUTHTOK. Allowed
-// only after Account answered PAM_NEW_AUTHTOK_REQD.
+// only after a step answered PAM_NEW_AUTHTOK_REQD.
 type ChangePassword struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2151,7 +2154,10 @@ type Result struct {
 	// Which line of which file decided. Only where the code is not PAM_SUCCESS, and
 	// never for AUTHENTICATE; a debugging worker sets it for every step. Not set
 	// where it is not known.
-	Decision      *Decision `protobuf:"bytes,9,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision *Decision `protobuf:"bytes,9,opt,name=decision,proto3" json:"decision,omitempty"`
+	// The step did not succeed, and the login goes on as if it had: CREDENTIALS of a
+	// service whose proof is the agent's word.
+	Tolerated     bool `protobuf:"varint,10,opt,name=tolerated,proto3" json:"tolerated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2258,6 +2264,13 @@ func (x *Result) GetDecision() *Decision {
 		return x.Decision
 	}
 	return nil
+}
+
+func (x *Result) GetTolerated() bool {
+	if x != nil {
+		return x.Tolerated
+	}
+	return false
 }
 
 type isResult_Outcome interface {
@@ -3494,7 +3507,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\romitted_bytes\x18\x04 \x01(\x04R\fomittedBytes\x12\x18\n" +
 	"\acontrol\x18\x05 \x01(\rR\acontrol\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"\x83\x03\n" +
+	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"\xa1\x03\n" +
 	"\x06Result\x12&\n" +
 	"\x04step\x18\x01 \x01(\x0e2\x12.pamhelper.v1.StepR\x04step\x12+\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x15.pamhelper.v1.PamCodeH\x00R\x04code\x121\n" +
@@ -3505,7 +3518,9 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\x13environment_omitted\x18\a \x01(\rR\x12environmentOmitted\x12\x1f\n" +
 	"\vduration_us\x18\b \x01(\x04R\n" +
 	"durationUs\x122\n" +
-	"\bdecision\x18\t \x01(\v2\x16.pamhelper.v1.DecisionR\bdecisionB\t\n" +
+	"\bdecision\x18\t \x01(\v2\x16.pamhelper.v1.DecisionR\bdecision\x12\x1c\n" +
+	"\ttolerated\x18\n" +
+	" \x01(\bR\ttoleratedB\t\n" +
 	"\aoutcome\"\xf1\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +

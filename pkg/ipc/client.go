@@ -132,10 +132,12 @@ func (c *Client) greet() (*pb.Welcome, error) {
 	if c.options.Trace {
 		hello.Features = append(hello.Features, FeatureTrace)
 	}
-	if err := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}}); err != nil {
-		return nil, connectionError(err)
-	}
+	// Where this fails, the worker may have said why before it left.
+	writeErr := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}})
 	event, _, err := c.conn.ReadEvent()
+	if err != nil && writeErr != nil {
+		return nil, connectionError(writeErr)
+	}
 	if err != nil {
 		return nil, connectionError(err)
 	}
@@ -176,7 +178,8 @@ func (c *Client) Authenticate(ctx context.Context) (Result, error) {
 }
 
 // Account asks whether the user may log in now. NewAuthtokReqd means that
-// ChangePassword has to come next.
+// ChangePassword has to come next. Where the helper's policy has Account first, it
+// always succeeds, and Authenticate returns what it said.
 func (c *Client) Account(ctx context.Context) (Result, error) { return c.one(c.Do(ctx, Account)) }
 
 // ChangePassword changes an expired password.

@@ -180,6 +180,20 @@ func TestBusyHelperSaysWhenToTryAgain(t *testing.T) {
 	check("behind the proof", err)
 }
 
+func TestLoginGoesOnBehindWhatIsTolerated(t *testing.T) {
+	client := dial(t, &ipctest.Helper{Steps: map[ipc.Step]ipctest.Handler{ipc.Credentials: func(c *ipctest.Call) ipc.Code {
+		c.Tolerate()
+		return ipc.CredErr
+	}}}, nil)
+	results, err := client.Login(t.Context(), alice, ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession)
+	if err != nil || len(results) != 5 {
+		t.Fatalf("%d results, %v; want all", len(results), err)
+	}
+	if got := results[3]; got.Code != ipc.CredErr || !got.Tolerated || got.Err() != nil {
+		t.Errorf("credentials %v, tolerated %v; want PAM_CRED_ERR, which is tolerated", got.Code, got.Tolerated)
+	}
+}
+
 func TestCancelledPromptEndsTheStep(t *testing.T) {
 	asked := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())

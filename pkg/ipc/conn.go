@@ -36,8 +36,10 @@ type Conn struct {
 func NewConn(stream net.Conn) *Conn {
 	c := &Conn{stream: stream, r: stream}
 	if u, ok := stream.(messageReader); ok {
-		c.rights = newRightsReader(u)
-		c.r = c.rights
+		if raw, err := u.SyscallConn(); err == nil {
+			c.rights = newRightsReader(raw)
+			c.r = c.rights
+		}
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,7 @@ func declaredDescriptors(m proto.Message) int {
 
 // messageReader is what a *net.UnixConn can, and what wraps one.
 type messageReader interface {
+	syscall.Conn
 	ReadMsgUnix(p, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
 }
 
@@ -51,31 +53,80 @@ type messageWriter interface {
 // to bytes behind them, and a frame is read without reading ahead: what is kept
 // when a frame has been read came with that frame.
 type rightsReader struct {
-	conn  messageReader
+	conn  syscall.RawConn
 	oob   []byte
 	files []*os.File
 	lost  bool // the kernel dropped some
+
+	mu      sync.Mutex // held while the kernel is asked
+	refuses bool       // RefuseDescriptors is in effect
 }
 
-func newRightsReader(conn messageReader) *rightsReader {
+func newRightsReader(conn syscall.RawConn) *rightsReader {
 	return &rightsReader{conn: conn, oob: make([]byte, unix.CmsgSpace(4*maxRights))}
 }
 
 // Read fails with a ViolationError where one frame brings more descriptors than
 // any message can declare.
 func (r *rightsReader) Read(p []byte) (int, error) {
-	n, oobn, flags, _, err := r.conn.ReadMsgUnix(p, r.oob)
-	r.lost = r.lost || flags&unix.MSG_CTRUNC != 0
+	n, oobn := 0, 0
+	refused := false
+	var err error
+	waited := r.conn.Read(func(fd uintptr) bool {
+		n, oobn, refused, err = r.receive(int(fd), p)
+		return err != unix.EAGAIN
+	})
 	if oobn > 0 {
 		r.files = append(r.files, filesOf(r.oob[:oobn])...)
 	}
-	if len(r.files) > maxDescriptors {
+	switch {
+	case waited != nil:
+		return 0, waited
+	case err != nil:
+		return 0, os.NewSyscallError("recvmsg", err)
+	case refused:
+		return 0, &ViolationError{Text: "descriptors, before a message can have any"}
+	case len(r.files) > maxDescriptors:
 		return 0, &ViolationError{Text: "more descriptors than a message can have"}
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
 	}
-	if errors.Is(err, io.EOF) || err == nil && n == 0 && len(p) > 0 {
-		return n, io.EOF // as io.Reader has it, not wrapped by package net
+	return n, nil
+}
+
+// receive asks the kernel once. Where descriptors are refused there is no room for
+// them, and they do not even come into this process.
+func (r *rightsReader) receive(fd int, p []byte) (n, oobn int, refused bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := r.oob
+	if r.refuses {
+		room = nil
 	}
-	return n, err
+	flags := 0
+	for err = unix.EINTR; err == unix.EINTR; {
+		n, oobn, flags, _, err = unix.Recvmsg(fd, p, room, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	}
+	dropped := err == nil && flags&unix.MSG_CTRUNC != 0
+	r.lost = r.lost || dropped
+	return max(n, 0), oobn, dropped && r.refuses, err
+}
+
+// RefuseDescriptors makes descriptors end the connection, until AcceptDescriptors.
+// This process does not get them: one of a file system that does not answer could
+// keep it from ending.
+func (c *Conn) RefuseDescriptors() { c.refuseDescriptors(true) }
+
+// AcceptDescriptors ends RefuseDescriptors, also for a read that waits.
+func (c *Conn) AcceptDescriptors() { c.refuseDescriptors(false) }
+
+func (c *Conn) refuseDescriptors(refuse bool) {
+	if c.rights == nil {
+		return
+	}
+	c.rights.mu.Lock()
+	defer c.rights.mu.Unlock()
+	c.rights.refuses = refuse
 }
 
 // takeRights hands out what came since the last call.

@@ -94,6 +94,10 @@ type Result struct {
 	// did not fit into a frame is counted in EnvironmentOmitted.
 	Environment        []Variable
 	EnvironmentOmitted int
+	// Tolerated: Code is no success, and the login goes on as if it were one. The
+	// helper does that with Credentials, where it took the agent's word for who the
+	// user is.
+	Tolerated bool
 	// Duration is the time in libpam and its modules, without the waiting for
 	// answers.
 	Duration time.Duration
@@ -105,7 +109,7 @@ type Result struct {
 	Traces []Trace
 }
 
-// Err returns nil for a success, ErrSkipped or a *PAMError.
+// Err returns nil for a success and for what is tolerated, ErrSkipped or a *PAMError.
 func (r Result) Err() error {
 	if r.Skipped {
 		return ErrSkipped
@@ -113,7 +117,7 @@ func (r Result) Err() error {
 	if r.Step == 0 {
 		return errors.New("not the result of a step")
 	}
-	if r.Code == Success {
+	if r.Code == Success || r.Tolerated {
 		return nil
 	}
 	return &PAMError{Step: r.Step, Code: r.Code, Text: r.Text, Decision: r.Decision}
@@ -126,6 +130,7 @@ func newResult(r *pb.Result) (Result, error) {
 		User:               string(r.GetUser()),
 		EnvironmentOmitted: int(r.GetEnvironmentOmitted()),
 		Duration:           time.Duration(r.GetDurationUs()) * time.Microsecond,
+		Tolerated:          r.GetTolerated() && Step(r.GetStep()) == Credentials,
 		Decision:           newDecision(r.GetDecision()),
 	}
 	switch outcome := r.GetOutcome().(type) {

@@ -45,6 +45,9 @@ func (c *Call) Binary(control byte, data []byte) (answerControl byte, answer []b
 // SetEnv sets a variable of the PAM environment.
 func (c *Call) SetEnv(name, value string) { c.worker.env[name] = value }
 
+// Tolerate lets the login go on whatever Credentials returns.
+func (c *Call) Tolerate() { c.worker.tolerated = true }
+
 // Crash ends the worker as a module that dies of a signal does; 0 is a module
 // that calls exit. It does not return.
 func (c *Call) Crash(module string, signal syscall.Signal) {

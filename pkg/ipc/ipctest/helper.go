@@ -107,6 +107,8 @@ type worker struct {
 	next    []ipc.Step // what the order of a login allows now, besides End
 	failed  bool
 	open    bool
+	// tolerated: what Credentials returns does not count.
+	tolerated bool
 }
 
 // order lists what may follow a step that succeeded.
@@ -232,7 +234,7 @@ func (w *worker) run(step ipc.Step) ipc.Code {
 // finish sends a step's result and moves on.
 func (w *worker) finish(step ipc.Step, code ipc.Code) {
 	switch {
-	case code == ipc.Success:
+	case code == ipc.Success || step == ipc.Credentials && w.tolerated:
 		w.next = order[step]
 	case step == ipc.Account && code == ipc.NewAuthtokReqd:
 		w.next = []ipc.Step{ipc.ChangePassword}
@@ -248,6 +250,7 @@ func (w *worker) finish(step ipc.Step, code ipc.Code) {
 	w.send(&pb.Event{Body: &pb.Event_Result{Result: &pb.Result{
 		Step: pb.Step(step), Outcome: &pb.Result_Code{Code: pb.PamCode(code)}, Text: code.String(),
 		User: []byte(w.login.User), Environment: variables(w.env),
+		Tolerated: code != ipc.Success && step == ipc.Credentials && w.tolerated,
 	}}})
 }
 

@@ -37,6 +37,7 @@ type Status int
 const (
 	Success        Status = 0
 	SystemErr      Status = 4
+	PermDenied     Status = 6
 	AuthErr        Status = 7
 	NewAuthtokReqd Status = 12
 	Abort          Status = 26
@@ -261,6 +262,11 @@ func (t *Transaction) Environment() []Variable {
 	}
 	slices.SortFunc(variables, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
 	return variables
+}
+
+// PutEnv sets a variable of the PAM environment (pam_putenv(3)).
+func (t *Transaction) PutEnv(name, value string) Status {
+	return statusOf(t.handle.PutEnv(name + "=" + value))
 }
 
 // Module returns the file name of the module that runs now, or "". It may be
