@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"cmd/pamhelper/internal/show":               {"pkg/pamstack", "cmd/pamhelper/internal/stackview"},
 	"cmd/pamhelper/internal/stackview":          {"pkg/ipc", "pkg/pamstack"},
 	"cmd/pamhelper/internal/stackview/treetest": {"pkg/pamstack"},
+	"cmd/pamhelper/internal/slot":               {"cmd/pamhelper/internal/record"},
 	"cmd/pamhelper/internal/sweep":              {"proto", "pkg/ipc", "cmd/pamhelper/internal/record"},
 	"cmd/pamhelper/internal/try":                {"pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/libpam"},
 	"pkg/pamstack/check":                        {"pkg/pamstack"},
@@ -45,8 +46,8 @@ var allowed = map[string][]string{
 	"cmd/pamhelper/internal/watch":              {"pkg/pamstack", "pkg/pamstack/libpam", "cmd/pamhelper/internal/stackview"},
 	"cmd/pamhelper/internal/userprocess":        {"proto", "cmd/pamhelper/internal/proc"},
 	"cmd/pamhelper/internal/worker": {"proto", "pkg/ipc", "pkg/pamstack", "pkg/pamstack/libpam",
-		"cmd/pamhelper/internal/loginrecord", "cmd/pamhelper/internal/proc", "cmd/pamhelper/internal/record",
-		"cmd/pamhelper/internal/userprocess"},
+		"cmd/pamhelper/internal/loginrecord", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/proc",
+		"cmd/pamhelper/internal/record", "cmd/pamhelper/internal/slot", "cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/realpam": {},
 	"scripts/systemd":       {},
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/check"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policytool"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/predict"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
@@ -97,7 +98,8 @@ func version() string {
 
 func workerCommand() *cobra.Command {
 	var debugging bool
-	loginRecords := true
+	var policyFile string
+	var agentUID uint32
 	var closing string
 	var tracing, untraced bool
 	var debug worker.Debug
@@ -132,7 +134,19 @@ a signal.`,
 						return fmt.Errorf("--%s needs --debug", name)
 					}
 				}
-				return served(worker.Main(worker.Options{NoLoginRecords: !loginRecords, Trace: tracing, Untraced: untraced}))
+				options := worker.Options{Policy: policyFile, Trace: tracing, Untraced: untraced}
+				if cmd.Flags().Changed("agent-uid") {
+					options.AgentUID = &agentUID
+				}
+				if policyFile != "" && policyFile != worker.PolicyOnDescriptor && !filepath.IsAbs(policyFile) {
+					return fmt.Errorf("--policy %q is relative, and a worker works in /", policyFile)
+				}
+				return served(worker.Main(options))
+			}
+			for _, name := range []string{"policy", "agent-uid"} {
+				if cmd.Flags().Changed(name) {
+					return fmt.Errorf("--%s has no meaning with --debug: no policy is read", name)
+				}
 			}
 			if cmd.Flags().Changed("flags") {
 				parsed, err := libpam.ParseFlags(strings.Join(flags, ","))
@@ -147,7 +161,8 @@ a signal.`,
 			return served(worker.Main(worker.Options{Debug: &debug, Trace: tracing, Untraced: untraced}))
 		},
 	}
-	cmd.Flags().BoolVar(&loginRecords, "login-records", true, "write logins with a terminal into utmp, wtmp and lastlog, failed ones into btmp")
+	cmd.Flags().StringVar(&policyFile, "policy", "", "what agents may ask for: a `FILE`, or fd:4 (default "+policy.Location+", or the built-in policy)")
+	cmd.Flags().Uint32Var(&agentUID, "agent-uid", 0, "the agent's `UID`, who never logs in (default: who connected to the socket)")
 	cmd.Flags().BoolVar(&tracing, "trace", false, "write into the log what each module returned, did and led to")
 	cmd.Flags().BoolVar(&untraced, "untraced", false, "do not find out which line decided (to measure what that costs)")
 	cmd.Flags().MarkHidden("untraced")

@@ -58,7 +58,7 @@ func each(leaders []Leader, found func(Process)) (settled bool, err error) {
 	}
 	return walk(func(p Process) {
 		leader, ok := known[p.Session]
-		if ok && !p.Zombie && p.Start >= leader.Start && (!gone[leader.PID] || belongs(p.PID, leader.UID)) {
+		if ok && !p.Zombie && p.Start >= leader.Start && (!gone[leader.PID] || Belongs(p.PID, leader.UID)) {
 			found(p)
 		}
 	})

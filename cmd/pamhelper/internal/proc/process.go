@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,9 +69,9 @@ func Read(pid int) (Process, error) {
 	}, errors.Join(err1, err2, err3, err4, err5)
 }
 
-// belongs reports whether a process is of a user: it has one of the user's ids, or
+// Belongs reports whether a process is of a user: it has one of the user's ids, or
 // its login was the user's (pam_loginuid), whatever it has become since.
-func belongs(pid int, uid uint32) bool {
+func Belongs(pid int, uid uint32) bool {
 	user := strconv.FormatUint(uint64(uid), 10)
 	dir := "/proc/" + strconv.Itoa(pid)
 	if login, err := os.ReadFile(dir + "/loginuid"); err == nil && strings.TrimSpace(string(login)) == user {
@@ -140,21 +141,46 @@ func walk(seen func(Process)) (settled bool, err error) {
 }
 
 // Descendants returns the living processes below pid, parents first.
-func Descendants(pid int) []int {
-	children := map[int][]int{}
+func Descendants(pid int) []Process {
+	children := map[int][]Process{}
 	walk(func(p Process) {
 		if !p.Zombie {
-			children[p.Parent] = append(children[p.Parent], p.PID)
+			children[p.Parent] = append(children[p.Parent], p)
 		}
 	})
-	var found []int
+	var found []Process
 	for level := children[pid]; len(level) > 0; {
 		found = append(found, level...)
-		var next []int
+		var next []Process
 		for _, p := range level {
-			next = append(next, children[p]...)
+			next = append(next, children[p.PID]...)
 		}
 		level = next
 	}
 	return found
+}
+
+// Children returns the children of this process, zombies included.
+func Children() (pids []int, err error) {
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(lists) == 0 { // a kernel without CONFIG_PROC_CHILDREN
+		_, err = walk(func(p Process) {
+			if p.Parent == os.Getpid() {
+				pids = append(pids, p.PID)
+			}
+		})
+		return pids, err
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) { // the thread has ended
+			return nil, err
+		}
+		for _, name := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(name); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, nil
 }

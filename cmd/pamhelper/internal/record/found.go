@@ -192,7 +192,7 @@ func Take(id string) (*Held, error) {
 	if !isID(id) {
 		return nil, fmt.Errorf("%q is not the name of a record", id)
 	}
-	base, err := openBase()
+	base, err := OpenDir()
 	if err != nil {
 		return nil, err
 	}

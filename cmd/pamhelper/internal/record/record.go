@@ -53,7 +53,7 @@ type Held struct {
 
 // Create makes the record of a login that is about to have something to undo.
 func Create(r *pb.Record) (*Held, error) {
-	base, err := openBase()
+	base, err := OpenDir()
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +145,8 @@ func (h *Held) Close() {
 	h.base.Close()
 }
 
-// openBase opens Dir and makes it where it is missing.
-func openBase() (*os.Root, error) {
+// OpenDir opens Dir and makes it where it is missing.
+func OpenDir() (*os.Root, error) {
 	if err := os.Mkdir(Dir, 0o700); err == nil {
 		os.Chmod(Dir, 0o700) // whatever the umask is
 	} else if !errors.Is(err, fs.ErrExist) {

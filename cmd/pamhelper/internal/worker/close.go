@@ -20,7 +20,12 @@ import (
 // that killed the first worker may do the same again. The result of End, or what
 // kept it from that, goes over the socket on descriptor 3; nothing is read there.
 func Close(id string) error {
-	return run(nil, func(w *worker) error { return w.close(id) })
+	return run(Options{}, func(w *worker, badPolicy error) error {
+		if badPolicy != nil {
+			w.log.Printf("%v\nwithout a policy: the built-in one's deadlines are taken", badPolicy)
+		}
+		return w.close(id)
+	})
 }
 
 func (w *worker) close(id string) error {
@@ -111,7 +116,7 @@ func (w *worker) endRecorded(held *record.Held) {
 		return
 	}
 	w.life.aside(func() {
-		if err := proc.End(leaders, w.policy.grace, func() {}); err != nil {
+		if err := proc.End(leaders, graceOf(w.policy), func() {}); err != nil {
 			w.log.Printf("%s: %v", w.name(), err)
 		}
 	})

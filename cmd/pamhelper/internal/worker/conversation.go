@@ -14,6 +14,7 @@ import (
 const (
 	maxAnswer = 64 << 10  // bytes of an answer
 	maxText   = 256 << 10 // bytes of a text that go to the agent
+	maxKept   = 16        // messages that are kept until the proof
 )
 
 var (
@@ -21,6 +22,7 @@ var (
 	errTimedOut   = errors.New("the prompt was not answered in time")
 	errNoFeature  = errors.New("the agent does not take binary prompts")
 	errNoResponse = errors.New("the login is being ended")
+	errNotYet     = errors.New("a module may not ask before the user has proved anything")
 )
 
 // conversation carries PAM's conversation to the agent. Its prompts run on the
@@ -31,6 +33,10 @@ type conversation struct {
 	waited time.Duration // time this step's prompts waited for answers
 	// abandoned: a prompt of this step got no answer.
 	abandoned bool
+	// keeping: nothing has been proved yet, and what a module says could tell who
+	// exists. Messages are kept until it has, prompts fail.
+	keeping bool
+	kept    []*pb.Message
 
 	mu      sync.Mutex
 	last    uint64 // id of the newest prompt
@@ -41,10 +47,23 @@ var _ libpam.Conversation = (*conversation)(nil)
 
 func (c *conversation) Message(style libpam.Style, text []byte) error {
 	text, omitted := cut(text)
-	c.w.send(&pb.Event{Body: &pb.Event_Message{Message: &pb.Message{
-		Style: pb.Style(style), Text: text, OmittedBytes: omitted,
-	}}})
+	message := &pb.Message{Style: pb.Style(style), Text: text, OmittedBytes: omitted}
+	switch {
+	case !c.keeping:
+		c.w.send(&pb.Event{Body: &pb.Event_Message{Message: message}})
+	case len(c.kept) < maxKept:
+		message.Text = bytes.Clone(text) // the module's
+		c.kept = append(c.kept, message)
+	}
 	return nil
+}
+
+// tell shows what was kept: the user is who the login says.
+func (c *conversation) tell() {
+	for _, message := range c.kept {
+		c.w.send(&pb.Event{Body: &pb.Event_Message{Message: message}})
+	}
+	c.kept = nil
 }
 
 func (c *conversation) Prompt(style libpam.Style, text []byte) ([]byte, error) {
@@ -60,7 +79,7 @@ func (c *conversation) Prompt(style libpam.Style, text []byte) ([]byte, error) {
 		c.w.life.stop(err)
 		return nil, err
 	}
-	if c.w.denied && style == libpam.PromptEchoOff {
+	if c.w.denial != "" && !isChoice(style, answer.Text) {
 		junk(answer.Text)
 	}
 	return answer.Text, nil
@@ -80,7 +99,7 @@ func (c *conversation) Binary(control byte, data []byte) (byte, []byte, error) {
 		c.w.life.stop(err)
 		return 0, nil, err
 	}
-	if c.w.denied {
+	if c.w.denial != "" {
 		junk(answer.Text)
 	}
 	return byte(answer.GetControl()), answer.Text, nil
@@ -93,6 +112,9 @@ func (c *conversation) ask(prompt *pb.Prompt) (*pb.Answer, error) {
 	case <-c.w.life.stopped:
 		return nil, errNoResponse
 	default:
+	}
+	if c.keeping {
+		return nil, errNotYet
 	}
 	timeout := c.w.life.promptTimeout()
 	began := time.Now()
@@ -159,10 +181,24 @@ func cut(text []byte) (kept []byte, omitted uint64) {
 	return text[:maxText], uint64(len(text) - maxText)
 }
 
-// junk overwrites an answer with letters that no password is checked against.
+// isChoice reports whether an answer that everybody may see is none of a secret, but
+// a yes or the number of a choice. In the place of those junk would tell: a module
+// asks again for what is no choice at all.
+func isChoice(style libpam.Style, answer []byte) bool {
+	return style == libpam.PromptEchoOn && len(answer) <= len("yes")
+}
+
+// junk overwrites an answer with one that no secret is like: a module that looks at
+// its form, such as six digits, goes on as with a wrong one.
 func junk(answer []byte) {
-	rand.Read(answer)
-	for i := range answer {
-		answer[i] = 'a' + answer[i]%26
+	random := make([]byte, len(answer))
+	rand.Read(random)
+	for i, c := range answer {
+		switch {
+		case '0' <= c && c <= '9':
+			answer[i] = '0' + random[i]%10
+		default:
+			answer[i] = 'a' + random[i]%26
+		}
 	}
 }

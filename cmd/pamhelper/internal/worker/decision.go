@@ -62,8 +62,8 @@ func (w *worker) logFailure(step pb.Step, status libpam.Status, failed *libpam.T
 	if failed != nil {
 		status, why = failed.Status, ", "+decided(failed) // not what the agent is told in its place
 	}
-	if w.denied && step == pb.Step_AUTHENTICATE {
-		why += "; the user may not log in through this helper" // one line for everybody: no more work for some
+	if w.denial != "" {
+		why += "; the user may not log in: " + w.denial // one line for everybody: no more work for some
 	}
 	if w.conv.abandoned {
 		why += "; a prompt got no answer"

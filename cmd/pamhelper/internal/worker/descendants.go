@@ -28,12 +28,12 @@ func killDescendants(logger *log.Logger) {
 			logger.Printf("%d processes do not end", len(alive))
 			return
 		}
-		for _, pid := range alive {
-			if !told[pid] {
-				told[pid] = true
-				logger.Printf("killing process %d, left running", pid)
+		for _, p := range alive {
+			if !told[p.PID] {
+				told[p.PID] = true
+				logger.Printf("killing process %d, left running", p.PID)
 			}
-			syscall.Kill(pid, syscall.SIGKILL)
+			syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 		time.Sleep(pause)
 	}

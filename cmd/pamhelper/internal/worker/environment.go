@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -60,16 +61,7 @@ func (w *worker) admits(name string) bool {
 	if !variableName.MatchString(name) {
 		return false
 	}
-	if w.debug != nil {
-		return true
-	}
-	for _, pattern := range w.policy.clientVariables {
-		prefix, isPrefix := strings.CutSuffix(pattern, "*")
-		if name == pattern || isPrefix && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return w.debug != nil || policy.AdmitsClientVariable(w.served, name)
 }
 
 // environment is a list of NAME=VALUE, each name once.

@@ -1,7 +1,8 @@
 package worker
 
 import (
-	"io"
+	"bytes"
+	"errors"
 	"log"
 	"net"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -24,6 +27,14 @@ type fakeTransaction struct {
 
 	authenticators []libpam.Bound
 	undone         int
+
+	// renames are the names that steps give the user, asks what authenticate asks
+	// in the place of one hidden prompt, and got the answers to that.
+	renames map[pb.Step]string
+	asks    []libpam.Style
+	got     []string
+	flags   map[pb.Step]libpam.Flags
+	during  map[pb.Step]func() // called by a step
 }
 
 // convErr is PAM_CONV_ERR, which modules return for a prompt that failed.
@@ -33,10 +44,42 @@ var _ transaction = (*fakeTransaction)(nil)
 
 func (f *fakeTransaction) take(name string, step pb.Step) libpam.Status {
 	f.taken = append(f.taken, name)
+	if call := f.during[step]; call != nil {
+		call()
+	}
+	if user, ok := f.renames[step]; ok {
+		f.config.User = user
+	}
 	return f.codes[step]
 }
 
-func (f *fakeTransaction) Authenticate(libpam.Flags) libpam.Status {
+func (f *fakeTransaction) note(step pb.Step, flags libpam.Flags) {
+	if f.flags == nil {
+		f.flags = map[pb.Step]libpam.Flags{}
+	}
+	f.flags[step] = flags
+}
+
+func (f *fakeTransaction) PutEnv(name, value string) libpam.Status {
+	for i, v := range f.config.Environment {
+		if v.Name == name {
+			f.config.Environment[i].Value = value
+			return libpam.Success
+		}
+	}
+	f.config.Environment = append(f.config.Environment, libpam.Variable{Name: name, Value: value})
+	return libpam.Success
+}
+
+func (f *fakeTransaction) Authenticate(flags libpam.Flags) libpam.Status {
+	f.note(pb.Step_AUTHENTICATE, flags)
+	for _, style := range f.asks {
+		answer, err := f.config.Conversation.Prompt(style, []byte("? "))
+		if err != nil {
+			return convErr
+		}
+		f.got = append(f.got, string(answer))
+	}
 	if f.prompts {
 		f.config.Conversation.Message(libpam.TextInfo, []byte("hello"))
 		if _, err := f.config.Conversation.Prompt(libpam.PromptEchoOff, []byte("Password: ")); err != nil {
@@ -47,7 +90,8 @@ func (f *fakeTransaction) Authenticate(libpam.Flags) libpam.Status {
 	return f.take("authenticate", pb.Step_AUTHENTICATE)
 }
 
-func (f *fakeTransaction) Account(libpam.Flags) libpam.Status {
+func (f *fakeTransaction) Account(flags libpam.Flags) libpam.Status {
+	f.note(pb.Step_ACCOUNT, flags)
 	return f.take("account", pb.Step_ACCOUNT)
 }
 
@@ -82,12 +126,76 @@ func (f *fakeTransaction) Environment() []libpam.Variable { return f.config.Envi
 // fakeLogin is a worker over a fake transaction, with no worker process.
 type fakeLogin struct {
 	*worker
-	fake  *fakeTransaction
-	agent net.Conn
+	fake   *fakeTransaction
+	agent  net.Conn
+	known  *fakeDirectory
+	logged bytes.Buffer // to be read when serve has returned
 }
 
-// newFakeLogin starts nothing yet: serve does.
+// fakeDirectory has the users and groups of a test.
+type fakeDirectory struct {
+	users   map[string]userprocess.Passwd
+	groups  map[string]uint32
+	members map[uint32][]uint32 // ids of groups, by uid
+	broken  map[string]bool     // nobody knows
+}
+
+var _ directory = (*fakeDirectory)(nil)
+
+var errNoServer = errors.New("the server does not answer")
+
+func (d *fakeDirectory) User(name string) (userprocess.Passwd, error) {
+	if d.broken[name] {
+		return userprocess.Passwd{}, errNoServer
+	}
+	a, ok := d.users[name]
+	if !ok {
+		return userprocess.Passwd{}, userprocess.ErrUnknown
+	}
+	return a, nil
+}
+
+func (d *fakeDirectory) Group(name string) (uint32, error) {
+	if d.broken[name] {
+		return 0, errNoServer
+	}
+	gid, ok := d.groups[name]
+	if !ok {
+		return 0, userprocess.ErrUnknown
+	}
+	return gid, nil
+}
+
+func (d *fakeDirectory) GroupsOf(a userprocess.Passwd) ([]uint32, error) {
+	if d.broken[a.Name] {
+		return nil, errNoServer
+	}
+	return append([]uint32{a.GID}, d.members[a.UID]...), nil
+}
+
+func (d *fakeDirectory) add(name string, uid, gid uint32, groups ...uint32) {
+	d.users[name] = userprocess.Passwd{Name: name, UID: uid, GID: gid}
+	d.members[uid] = groups
+}
+
+// newFakeLogin starts nothing yet: serve does. The built-in policy holds for it, and
+// the only user is nobody.
 func newFakeLogin(t testing.TB, debug *Debug) *fakeLogin {
+	t.Helper()
+	return newFakeLoginWith(t, policy.Builtin(), debug)
+}
+
+// newFakeLoginOf is newFakeLogin under a policy with one service, sshd.
+func newFakeLoginOf(t testing.TB, sshd string) *fakeLogin {
+	t.Helper()
+	p, err := policy.Parse([]byte(`service { name: "sshd" `+sshd+` }`), t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newFakeLoginWith(t, p, nil)
+}
+
+func newFakeLoginWith(t testing.TB, p *pb.Policy, debug *Debug) *fakeLogin {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -101,7 +209,11 @@ func newFakeLogin(t testing.TB, debug *Debug) *fakeLogin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &fakeLogin{worker: newWorker(ipc.NewConn(ours), debug, log.New(io.Discard, "", 0)), fake: &fakeTransaction{}, agent: agent}
+	l := &fakeLogin{worker: newWorker(ipc.NewConn(ours), p, debug, nil), fake: &fakeTransaction{}, agent: agent}
+	l.log = log.New(&l.logged, "", 0)
+	l.known = &fakeDirectory{users: map[string]userprocess.Passwd{}, groups: map[string]uint32{}, members: map[uint32][]uint32{}, broken: map[string]bool{}}
+	l.known.add("nobody", 65534, 65534)
+	l.directory = l.known
 	l.groups = func(string, bool) error { return nil }
 	l.start = func(config libpam.Config) (transaction, libpam.Status) {
 		if status := l.fake.codes[pb.Step_BEGIN]; status != libpam.Success {
@@ -164,10 +276,23 @@ func ask(worker net.Conn, kinds []request) (events []*pb.Event) {
 	}
 }
 
+// newFakeLoginIn is newFakeLogin under a policy that lets path lead to a phase.
+func newFakeLoginIn(t testing.TB, p phase) *fakeLogin {
+	t.Helper()
+	if p == accountFirst || p == accounted {
+		return newFakeLoginOf(t, "account_first: true")
+	}
+	return newFakeLogin(t, nil)
+}
+
 // path is the way to each phase, in requests.
 func path(p phase) []request {
 	way := []request{hello, begin, authenticate, account, credentials, openSession, closeSession}
 	switch p {
+	case accountFirst:
+		return []request{hello, begin}
+	case accounted:
+		return []request{hello, begin, account}
 	case failed:
 		return slices.Clone(way[:3]) // with a refusing authenticate
 	case expired:

@@ -21,7 +21,6 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 6, 5, 6, 7, 8, 9}, []byte(nil), false, true)
 	f.Fuzz(func(t *testing.T, sequence, raw []byte, prompts, expires bool) {
 		l := newFakeLogin(t, nil)
-		l.denies = func(string) (bool, error) { return false, nil }
 		l.fake.prompts = prompts
 		order := []string{"authenticate", "account", "credentials", "open session", "close session"}
 		if expires {

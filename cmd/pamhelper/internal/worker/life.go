@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -23,10 +24,35 @@ type life struct {
 	login   *time.Timer
 	closing *time.Timer
 	began   time.Time
-	limits  policy
+	limits  deadlines
 }
 
-func newLife(limits policy) *life {
+// deadlines are the policy's, or shorter ones that the agent asked for.
+type deadlines struct {
+	login, prompt, close time.Duration
+	// closeFloor is the shortest close deadline an agent may ask for.
+	closeFloor time.Duration
+}
+
+const closeFloor = 5 * time.Second
+
+func deadlinesOf(p *pb.Policy) deadlines {
+	d := p.GetDeadlines()
+	return deadlines{login: seconds(d.GetLogin()), prompt: seconds(d.GetPrompt()), close: seconds(d.GetClose()), closeFloor: closeFloor}
+}
+
+// killPatience is how long what was killed may take to end.
+const killPatience = 2 * time.Second
+
+// graceOf is how long the processes of a login may take to end.
+func graceOf(p *pb.Policy) proc.Grace {
+	d := p.GetDeadlines()
+	return proc.Grace{Hangup: seconds(d.GetHangup()), Terminate: seconds(d.GetTerminate()), Kill: killPatience}
+}
+
+func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }
+
+func newLife(limits deadlines) *life {
 	l := &life{stopped: make(chan struct{}), began: time.Now(), limits: limits, onHang: func() {}, onStop: func() {}}
 	l.login = time.AfterFunc(limits.login, l.timedOut)
 	return l

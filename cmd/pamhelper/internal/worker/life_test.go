@@ -3,10 +3,12 @@ package worker
 import (
 	"testing"
 	"time"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 )
 
 func TestAgentCannotShortenTheClosingBelowTheFloor(t *testing.T) {
-	l := newLife(builtin())
+	l := newLife(deadlinesOf(policy.Builtin()))
 	defer l.over()
 	l.shorten(time.Millisecond, time.Millisecond, time.Millisecond)
 	if want := 5 * time.Second; l.limits.close != want {
@@ -18,17 +20,17 @@ func TestAgentCannotShortenTheClosingBelowTheFloor(t *testing.T) {
 }
 
 func TestAgentCannotLengthenADeadline(t *testing.T) {
-	l := newLife(builtin())
+	l := newLife(deadlinesOf(policy.Builtin()))
 	defer l.over()
 	l.shorten(time.Hour, time.Hour, time.Hour)
-	want := builtin()
+	want := deadlinesOf(policy.Builtin())
 	if l.limits.login != want.login || l.limits.prompt != want.prompt || l.limits.close != want.close {
 		t.Errorf("deadlines %v, %v, %v, want the policy's", l.limits.login, l.limits.prompt, l.limits.close)
 	}
 }
 
 func TestLeavingDuringTheClosingDoesNotRestartItsDeadline(t *testing.T) {
-	l := newLife(builtin())
+	l := newLife(deadlinesOf(policy.Builtin()))
 	defer l.over()
 	l.bound(func() { l.stop(nil) })
 	first := l.closing
@@ -42,7 +44,7 @@ func TestLeavingDuringTheClosingDoesNotRestartItsDeadline(t *testing.T) {
 }
 
 func TestStoppingAsideLeavesTheCloseDeadlineForAfterwards(t *testing.T) {
-	limits := builtin()
+	limits := deadlinesOf(policy.Builtin())
 	limits.close = 10 * time.Millisecond
 	l := newLife(limits)
 	defer l.over()

@@ -11,7 +11,11 @@ import (
 // phase is how far a login has come.
 //
 //	connected ─Hello→ greeted ─Begin→ begun ─Authenticate→ proven ─Account→ permitted
+//	    greeted ─Begin, where the agent's word is the proof→ proven
+//	    greeted ─Begin, where account comes first→ account_first
+//	    account_first ─Account→ accounted ─Authenticate→ permitted
 //	    proven ─Account: PAM_NEW_AUTHTOK_REQD→ expired ─ChangePassword→ permitted
+//	    accounted ─Authenticate: PAM_NEW_AUTHTOK_REQD→ expired
 //	    permitted ─Credentials→ credentialed ─OpenSession→ open ─CloseSession→ closed
 //	    open ─Start→ open
 //
@@ -23,6 +27,8 @@ const (
 	connected phase = iota
 	greeted
 	begun
+	accountFirst
+	accounted
 	proven
 	expired
 	permitted
@@ -34,7 +40,7 @@ const (
 )
 
 func (p phase) String() string {
-	return [...]string{"connected", "greeted", "begun", "proven", "expired", "permitted",
+	return [...]string{"connected", "greeted", "begun", "account_first", "accounted", "proven", "expired", "permitted",
 		"credentialed", "open", "closed", "failed", "ended"}[p]
 }
 
@@ -90,10 +96,21 @@ func kindOf(req *pb.Request) request {
 type outcome int
 
 const (
-	succeeded  outcome = iota
-	refused            // the step's code was not PAM_SUCCESS
-	mustChange         // Account: PAM_NEW_AUTHTOK_REQD
+	succeeded         outcome = iota
+	refused                   // the step's code was not PAM_SUCCESS
+	mustChange                // Account: PAM_NEW_AUTHTOK_REQD
+	vouched                   // Begin: the agent's word is the proof
+	accountComesFirst         // Begin: the policy wants account before the proof
 )
+
+// elsewhere are the phases that follow an outcome which is no plain success, where
+// rule.next is none of them.
+var elsewhere = map[outcome]phase{
+	refused:           failed,
+	mustChange:        expired,
+	vouched:           proven,
+	accountComesFirst: accountFirst,
+}
 
 // rule permits a request in a phase: its handler and the phase that follows a
 // success. What no rule permits ends the login.
@@ -109,6 +126,8 @@ var strict = []rule{
 	{connected, hello, (*worker).hello, greeted},
 	{greeted, begin, (*worker).begin, begun},
 	{begun, authenticate, (*worker).authenticate, proven},
+	{accountFirst, account, (*worker).accountFirst, accounted},
+	{accounted, authenticate, (*worker).authenticate, permitted},
 	{proven, account, (*worker).account, permitted},
 	{expired, changePassword, (*worker).changePassword, permitted},
 	{permitted, credentials, (*worker).credentials, credentialed},
@@ -118,6 +137,8 @@ var strict = []rule{
 
 	{greeted, end, (*worker).end, ended},
 	{begun, end, (*worker).end, ended},
+	{accountFirst, end, (*worker).end, ended},
+	{accounted, end, (*worker).end, ended},
 	{proven, end, (*worker).end, ended},
 	{expired, end, (*worker).end, ended},
 	{permitted, end, (*worker).end, ended},
@@ -168,15 +189,10 @@ var debugging = []rule{
 
 // follow returns the phase behind a request that was served.
 func (w *worker) follow(r rule, result outcome) phase {
-	switch {
-	case result == succeeded:
+	if result == succeeded || w.debug != nil && r.request != begin {
 		return r.next
-	case w.debug != nil && r.request != begin:
-		return r.next
-	case result == mustChange:
-		return expired
 	}
-	return failed
+	return elsewhere[result]
 }
 
 // permit finds the rule for a request, or says why there is none. A request

@@ -15,6 +15,8 @@ var strictWanted = map[phase][]request{
 	connected:    {hello},
 	greeted:      {begin, end},
 	begun:        {authenticate, end},
+	accountFirst: {account, end},
+	accounted:    {authenticate, end},
 	proven:       {account, end},
 	expired:      {changePassword, credentials, openSession, start, closeSession, end},
 	permitted:    {credentials, end},
@@ -35,8 +37,7 @@ var debuggingWanted = map[phase][]request{
 func TestEveryRequestInEveryPhaseOfTheStrictTable(t *testing.T) {
 	for p := connected; p < ended; p++ {
 		for kind := range requests {
-			login := newFakeLogin(t, nil)
-			login.denies = func(string) (bool, error) { return false, nil }
+			login := newFakeLoginIn(t, p)
 			login.fake.codes = map[pb.Step]libpam.Status{}
 			switch p {
 			case failed:
@@ -87,8 +88,7 @@ func wantPermitted(t *testing.T, table string, p phase, kind request, permitted 
 func TestLoginThatEndsEarlyIsUndoneOnce(t *testing.T) {
 	for p := begun; p < ended; p++ {
 		for _, kind := range []request{hello, end} {
-			login := newFakeLogin(t, nil)
-			login.denies = func(string) (bool, error) { return false, nil }
+			login := newFakeLoginIn(t, p)
 			switch p {
 			case failed:
 				login.fake.codes = map[pb.Step]libpam.Status{pb.Step_AUTHENTICATE: libpam.AuthErr}
@@ -105,7 +105,6 @@ func TestLoginThatEndsEarlyIsUndoneOnce(t *testing.T) {
 
 func TestSkippedStepsAreNotRun(t *testing.T) {
 	login := newFakeLogin(t, nil)
-	login.denies = func(string) (bool, error) { return false, nil }
 	login.fake.codes = map[pb.Step]libpam.Status{pb.Step_ACCOUNT: libpam.NewAuthtokReqd}
 	events, err := login.drive(t, hello, begin, authenticate, account, credentials, openSession, changePassword, credentials, openSession, end)
 	if err != nil {
@@ -128,7 +127,7 @@ func TestSkippedStepsAreNotRun(t *testing.T) {
 
 func TestDeniedUserIsNeverLetIn(t *testing.T) {
 	login := newFakeLogin(t, nil) // the fake stack lets everybody in
-	login.denies = func(string) (bool, error) { return true, nil }
+	delete(login.known.users, "nobody")
 	events, _ := login.drive(t, hello, begin, authenticate, account, openSession)
 	result := events[2].GetResult()
 	if result.GetCode() != pb.PamCode_PAM_AUTH_ERR || result.GetText() != libpam.AuthErr.Text() {
@@ -143,7 +142,9 @@ func TestNoCodeOfAuthenticateTellsWhoExists(t *testing.T) {
 	for _, denied := range []bool{true, false} {
 		for _, status := range []libpam.Status{3, 6, 10, 11, 13, convErr, 20} {
 			login := newFakeLogin(t, nil)
-			login.denies = func(string) (bool, error) { return denied, nil }
+			if denied {
+				delete(login.known.users, "nobody")
+			}
 			login.fake.codes = map[pb.Step]libpam.Status{pb.Step_AUTHENTICATE: status}
 			events, _ := login.drive(t, hello, begin, authenticate, end)
 			result := events[2].GetResult()

@@ -122,15 +122,18 @@ func (w *worker) reap() {
 // endProcesses ends what the login started and what that left running in its
 // kernel sessions.
 func (w *worker) endProcesses() {
-	all := w.processes.which(func(*process) bool { return true })
+	all := w.leaders(w.processes.which(func(*process) bool { return true }))
+	all = append(all, w.leftSessions()...)
 	if len(all) == 0 {
+		w.disown()
 		return
 	}
 	w.life.aside(func() {
-		if err := proc.End(w.leaders(all), w.policy.grace, w.takeExits); err != nil {
+		if err := proc.End(all, graceOf(w.policy), w.takeExits); err != nil {
 			w.log.Printf("%s: %v", w.name(), err)
 		}
 		w.takeLastExits()
+		w.endLeftovers()
 	})
 	for _, p := range w.processes.which(func(p *process) bool { return p.terminal != nil }) {
 		w.giveBack(p) // it could not be ended
@@ -146,6 +149,7 @@ func (w *worker) takeExits() {
 			w.ended(p)
 		default:
 			w.reap()
+			w.reapOrphans()
 			return
 		}
 	}
@@ -153,7 +157,7 @@ func (w *worker) takeExits() {
 
 // takeLastExits waits a moment for those whose end has just come.
 func (w *worker) takeLastExits() {
-	timeout := time.After(w.policy.grace.Kill)
+	timeout := time.After(graceOf(w.policy).Kill)
 	for len(w.processes.which(func(p *process) bool { return !p.exited })) > 0 {
 		select {
 		case p := <-w.processes.exits:

@@ -31,8 +31,9 @@ func (w *worker) beginRecord() error {
 		return err
 	})
 	if err != nil {
-		return &fault{kind: pb.Fault_INTERNAL, text: err.Error()}
+		return internal(err)
 	}
+	w.held.Store(w.record)
 	return nil
 }
 
@@ -68,6 +69,7 @@ func (w *worker) removeRecord() {
 	if w.record == nil {
 		return
 	}
+	w.held.Store(nil)
 	if err := w.record.Remove(); err != nil {
 		w.log.Printf("%s: remove its record: %v", w.name(), err)
 	}

@@ -56,11 +56,17 @@ func (w *worker) launch(req *call) (p *process, omitted uint32, err error) {
 	if err := startable(start, len(req.files)); err != nil {
 		return nil, 0, err
 	}
+	if err := w.permits(start); err != nil {
+		return nil, 0, err
+	}
 	if len(w.processes.running) >= maxProcesses {
 		return nil, 0, fmt.Errorf("%d processes of this login have not ended yet, together with what they left running; no more are started", maxProcesses)
 	}
 	a, err := w.passwdOfSession()
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := w.adopt(); err != nil {
 		return nil, 0, err
 	}
 	p = &process{}

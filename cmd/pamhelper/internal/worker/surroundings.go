@@ -29,6 +29,14 @@ func logFile() *os.File {
 	return os.NewFile(uintptr(C.pamhelper_start.log), "log")
 }
 
+// policyFile returns what came on descriptor 4, nil where nothing did.
+func policyFile() *os.File {
+	if C.pamhelper_start.policy < 0 {
+		return nil
+	}
+	return os.NewFile(uintptr(C.pamhelper_start.policy), PolicyOnDescriptor)
+}
+
 // isLog reports whether a pipe is the one that the log goes to.
 func isLog(pipe int) bool {
 	var log, other unix.Stat_t

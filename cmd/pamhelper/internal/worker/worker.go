@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -39,8 +40,11 @@ type Debug struct {
 type Options struct {
 	// Debug is nil for an agent's worker.
 	Debug *Debug
-	// NoLoginRecords leaves utmp, wtmp, lastlog and btmp alone.
-	NoLoginRecords bool
+	// Policy is the file that says what the agent may ask for, or
+	// PolicyOnDescriptor; empty: the machine's own. Whoever debugs has none.
+	Policy string
+	// AgentUID is the agent's uid, where the starter knows it.
+	AgentUID *uint32
 	// Trace writes what every step did into the log.
 	Trace bool
 	// Untraced leaves out reading the service's files: no step says which line
@@ -57,15 +61,18 @@ to debug a PAM stack by hand, run: pamhelper try SERVICE USER`, ErrNoSocket)
 
 // worker is one login.
 type worker struct {
-	conn   *ipc.Conn
-	table  []rule
-	phase  phase
-	policy policy
-	debug  *Debug // nil: the strict table and the policy
-	start  func(libpam.Config) (transaction, libpam.Status)
-	denies func(user string) (bool, error)
-	groups func(user string, strict bool) error
-	log    *log.Logger
+	conn      *ipc.Conn
+	table     []rule
+	phase     phase
+	policy    *pb.Policy
+	served    *pb.Service // the policy's, as Begin chose it; nil before, and for who debugs
+	debug     *Debug      // nil: the strict table and the policy
+	start     func(libpam.Config) (transaction, libpam.Status)
+	directory directory
+	groups    func(user string, strict bool) error
+	log       *log.Logger
+	warned    map[string]bool // what warnOnce has said
+	agentUID  uint32          // who never logs in; noUID: root, or not known
 
 	life  *life
 	conv  *conversation
@@ -74,8 +81,12 @@ type worker struct {
 	config       libpam.Config      // as Begin bound it
 	passwd       userprocess.Passwd // of the session; empty before the first process
 	processes    *processes
-	recorded     bool          // keep a record in /run/pamhelper
-	record       *record.Held  // nil: nothing to undo yet
+	leftovers    *leftovers
+	counts       bool // count the login in /run/pamhelper
+	slots        counted
+	recorded     bool         // keep a record in /run/pamhelper
+	record       *record.Held // nil: nothing to undo yet
+	held         atomic.Pointer[record.Held]
 	loginRecords bool          // keep utmp, wtmp, lastlog and btmp
 	recordWait   time.Duration // spent on their locks so far
 
@@ -85,10 +96,13 @@ type worker struct {
 	writesLeft time.Duration
 	tx         transaction
 	service    string       // as bound by Begin
-	user       string       // as bound by Begin
+	user       string       // as bound by Begin, or a canonical name that was admitted
 	title      atomic.Value // both, for the log
 	crashFD    int          // where the signal handler writes
-	denied     bool         // may not log in, and must not learn that
+	denial     string       // why the user may not log in, and must not learn it; for the log
+
+	accounted     bool          // the account step came first, and has been
+	accountStatus libpam.Status // what it said, where it came before the proof
 
 	traces     []libpam.Trace // of the step that runs
 	tracing    bool           // the starter gets them
@@ -111,6 +125,7 @@ type transaction interface {
 	Service() string
 	User() string
 	Environment() []libpam.Variable
+	PutEnv(name, value string) libpam.Status
 }
 
 var _ transaction = (*libpam.Transaction)(nil)
@@ -118,17 +133,35 @@ var _ transaction = (*libpam.Transaction)(nil)
 // Main serves the login on descriptor 3 and returns when it is over. The
 // calling goroutine is locked to the main thread.
 func Main(options Options) error {
-	return run(options.Debug, func(w *worker) error {
+	return run(options, func(w *worker, policyError error) error {
 		w.logsTraces, w.untraced = options.Trace, options.Untraced
-		isRoot := os.Geteuid() == 0 && w.debug == nil
-		w.recorded, w.loginRecords = isRoot, isRoot && !options.NoLoginRecords
+		if err := w.prepare(options, policyError); err != nil {
+			return w.turnAway(err)
+		}
 		return w.serve()
 	})
 }
 
+// prepare says why no login is served at all.
+func (w *worker) prepare(options Options, policyError error) error {
+	if w.debug != nil {
+		return nil
+	}
+	if policyError != nil {
+		w.log.Print(policyError)
+		return badPolicy(options.Policy)
+	}
+	isRoot := os.Geteuid() == 0
+	w.recorded, w.counts, w.loginRecords = isRoot, isRoot, isRoot && w.policy.GetLoginRecords()
+	if err := w.knowAgent(options.AgentUID); err != nil {
+		return err
+	}
+	return w.countStart()
+}
+
 // run prepares the process and its worker, lets it work, and leaves nothing
-// running.
-func run(debug *Debug, work func(*worker) error) error {
+// running. Where the policy cannot be read, work gets the built-in one and is told.
+func run(options Options, work func(w *worker, policyError error) error) error {
 	fd := socketFD()
 	if fd < 0 {
 		return errNoStart
@@ -151,31 +184,39 @@ func run(debug *Debug, work func(*worker) error) error {
 		logger.Print(err)
 		return err
 	}
+	held, policyError := loadPolicy(options)
+	if policyError != nil {
+		held = policy.Builtin()
+	}
 	releaseFloor()
 	printed := logOutput(output, logger)
 
-	w := newWorker(ipc.NewConn(stream), debug, logger)
+	w := newWorker(ipc.NewConn(stream), held, options.Debug, logger)
 	w.life.onHang = w.hang
 	w.crashFD = descriptorOf(stream)
 	defer stopOnSignal(w.life)()
 	libpam.Guard(w.crashFD) // keeps the dispositions as they are from here on
 	libpam.SetLimits(limitsAtStart())
-	err = work(w)
+	err = work(w, policyError)
 	killDescendants(logger)
+	w.letGo()
 	printed.Wait()
 	return err
 }
 
-func newWorker(conn *ipc.Conn, debug *Debug, logger *log.Logger) *worker {
-	w := &worker{conn: conn, table: strict, policy: builtin(), debug: debug, log: logger, crashFD: -1,
-		denies: deniedUser, groups: setGroups}
+func newWorker(conn *ipc.Conn, held *pb.Policy, debug *Debug, logger *log.Logger) *worker {
+	w := &worker{conn: conn, table: strict, policy: held, debug: debug, log: logger, crashFD: -1,
+		directory: nss{}, groups: setGroups, warned: map[string]bool{}, agentUID: noUID}
+	limits := deadlinesOf(held)
 	if debug != nil {
 		w.table = debugging
-		w.policy.login, w.policy.prompt, w.policy.closeFloor = time.Hour, time.Hour, 0
+		limits.login, limits.prompt, limits.closeFloor = time.Hour, time.Hour, 0
+	} else {
+		conn.RefuseDescriptors()
 	}
 	w.queue = make(chan *call, ipc.MaxQueued)
 	w.processes = newProcesses()
-	w.life = newLife(w.policy)
+	w.life = newLife(limits)
 	w.writesLeft = closingWrites
 	w.life.onStop = func() { conn.SetWriteDeadline(time.Now().Add(closingWrites)) }
 	w.conv = &conversation{w: w}
@@ -247,6 +288,8 @@ func (w *worker) steps() error {
 		case p := <-w.processes.exits:
 			w.ended(p)
 			w.takeExits()
+		case <-w.orphanEnded():
+			w.reapOrphans()
 		case req := <-w.queue:
 			if w.life.isStopped() {
 				req.closeFiles()

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// step runs one libpam call and sends its Result.
+func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) libpam.Status) (outcome, error) {
+	w.conv.waited, w.conv.abandoned = 0, false
+	began := time.Now()
+	status := call(w.flags(flags))
+	duration := time.Since(began) - w.conv.waited
+
+	result := &pb.Result{
+		Step:       step,
+		Outcome:    &pb.Result_Code{Code: pb.PamCode(status)},
+		Text:       status.Text(),
+		DurationUs: uint64(duration.Microseconds()),
+	}
+	switch {
+	case w.hides(step, status) || w.denial != "":
+		result.User = []byte(w.user)
+	case w.tx != nil:
+		if err := w.acceptable(step); err != nil {
+			return refused, err
+		}
+		result.User = []byte(w.tx.User())
+		result.Environment, result.EnvironmentOmitted = fitting(w.tx.Environment())
+	}
+	result.Decision = w.explain(step, status)
+	result.Tolerated = w.tolerates(step, status)
+	w.send(&pb.Event{Body: &pb.Event_Result{Result: result}})
+	switch {
+	case status == libpam.Success || result.Tolerated:
+		return succeeded, nil
+	case (step == pb.Step_ACCOUNT || step == pb.Step_AUTHENTICATE) && status == libpam.NewAuthtokReqd:
+		return mustChange, nil
+	}
+	return refused, nil
+}
+
+// hides reports whether what modules set or changed would tell somebody who has
+// proved nothing who exists.
+func (w *worker) hides(step pb.Step, status libpam.Status) bool {
+	if w.debug != nil {
+		return false
+	}
+	return w.phase == accountFirst || step == pb.Step_AUTHENTICATE && status != libpam.Success
+}
+
+// tolerates reports whether a step that failed does not end the login. Where PAM
+// did not authenticate, modules may have nothing to make credentials of.
+func (w *worker) tolerates(step pb.Step, status libpam.Status) bool {
+	return step == pb.Step_CREDENTIALS && status != libpam.Success && w.served.GetProof() == pb.Service_AGENT
+}
+
+// flags returns what a step is called with: a real login's flags, or those the
+// person debugging chose, as far as the step knows them.
+func (w *worker) flags(login libpam.Flags) libpam.Flags {
+	if w.debug != nil && w.debug.Flags != nil {
+		return *w.debug.Flags & (libpam.Silent | login)
+	}
+	return login
+}
+
+// acceptable makes sure that the service can prove who somebody is, and then that
+// it is still the login that Begin bound.
+func (w *worker) acceptable(step pb.Step) error {
+	if w.debug != nil {
+		return nil
+	}
+	if step == pb.Step_BEGIN && w.tx.HasNoFile() {
+		return refuse("service %q has no file, and libpam would take the service other for it; write /etc/pam.d/%s", w.service, w.service)
+	}
+	if step == pb.Step_BEGIN && w.served.GetProof() == pb.Service_PAM {
+		if err := provable(w.service, w.tx.Authenticators()); err != nil {
+			return err
+		}
+	}
+	return w.unchanged()
+}
+
+// unchanged says what of what Begin bound a module has changed.
+func (w *worker) unchanged() error {
+	if user := w.tx.User(); user != w.user {
+		return refuse("a module changed the user from %q to %s", w.user, quoted([]byte(user)))
+	}
+	if service := w.tx.Service(); service != w.service {
+		return refuse("a module changed the service from %q to %s", w.service, quoted([]byte(service)))
+	}
+	return nil
+}
+
+// maxEnvironment is how much of the environment goes into one Result, in bytes.
+const maxEnvironment = 512 << 10
+
+func fitting(environment []libpam.Variable) (variables []*pb.Variable, omitted uint32) {
+	size := 0
+	for i, v := range environment {
+		if size += len(v.Name) + len(v.Value) + 16; size > maxEnvironment {
+			return variablesOf(environment[:i]), uint32(len(environment) - i)
+		}
+	}
+	return variablesOf(environment), 0
+}
+
+func variablesOf(environment []libpam.Variable) (variables []*pb.Variable) {
+	for _, v := range environment {
+		variables = append(variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
+	}
+	return variables
+}
