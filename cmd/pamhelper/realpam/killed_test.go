@@ -273,7 +273,7 @@ func TestAModuleThatHangsInCloseIsNamedAndSweepClosesLater(t *testing.T) {
 	if alive(p.PID) {
 		t.Error("the shell outlives the hanging close")
 	}
-	if n := len(names(t, g.records)); n != 1 {
+	if n := len(recordsIn(t, g.records)); n != 1 {
 		t.Errorf("%d records, want the one of this login", n)
 	}
 	h.letGo(t)

@@ -46,6 +46,9 @@ func makeMachine(programs string) error {
 	if err := unix.Mount(base+"/etc", "/etc", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("replace /etc: %w", err)
 	}
+	if err := os.MkdirAll("/etc/pamhelper", 0o755); err != nil {
+		return err
+	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}

@@ -171,7 +171,7 @@ func (l lazyRecords) String() string { return l.s.records(l.t) }
 func TestNoLoginRecordsAreWrittenWhereTheyAreSwitchedOff(t *testing.T) {
 	t.Parallel()
 	s := serveRecording(t)
-	const off = "--login-records=false"
+	off := "--policy=" + policyFile(t, `service { name: "sshd" } login_records: false`)
 	s.fails(t, recordUser, "wrong", off)
 	client, _ := dialHelper(t, &person{answers: []string{password}}, s.helper, off)
 	login := ipc.Login{Service: "sshd", User: recordUser, Rhost: loopback}

@@ -180,7 +180,7 @@ func TestASweepThatIsKilledLeavesTheLoginToTheNext(t *testing.T) {
 	first.Wait()
 	h.letGo(t)
 	// The process that closes goes on: killing the sweep is no reason to stop.
-	eventually(t, func() bool { return len(names(t, g.records)) == 0 }, "the login to be closed")
+	eventually(t, func() bool { return len(recordsIn(t, g.records)) == 0 }, "the login to be closed")
 	g.swept(0)
 	waitCalls(t, g.user, whole)
 }
@@ -188,7 +188,7 @@ func TestASweepThatIsKilledLeavesTheLoginToTheNext(t *testing.T) {
 // edited changes the only record that there is.
 func (g *ground) edited(change func(*pb.Record)) {
 	g.t.Helper()
-	path := filepath.Join(g.records, names(g.t, g.records)[0], "record")
+	path := filepath.Join(g.records, recordsIn(g.t, g.records)[0], "record")
 	var r pb.Record
 	if err := proto.Unmarshal([]byte(readFile(g.t, path)), &r); err != nil {
 		g.t.Fatal(err)
@@ -272,7 +272,7 @@ func TestADamagedRecordIsSetAsideAndTheOthersAreClosed(t *testing.T) {
 			t.Parallel()
 			g := newGround(t)
 			g.died()
-			broken := names(t, g.records)[0]
+			broken := recordsIn(t, g.records)[0]
 			g.endAll()
 			if err := spoil(filepath.Join(g.records, broken)); err != nil {
 				t.Fatal(err)
@@ -302,7 +302,7 @@ func TestWhatAWorkerLeftThatDiedWhileItMadeItsRecordIsRemoved(t *testing.T) {
 	}
 	g.expectStates()
 	g.swept(0)
-	if left := names(t, g.records); len(left) != 1 || left[0] != filepath.Base(fresh) {
+	if left := recordsIn(t, g.records); len(left) != 1 || left[0] != filepath.Base(fresh) {
 		t.Errorf("after a sweep: got %q, want only what may be being made", left)
 	}
 	if err := os.Remove(fresh); err != nil {
@@ -375,7 +375,7 @@ func TestARecordDirectoryThatIsMissingIsMade(t *testing.T) {
 	p := pidOf(t, log)
 	dir := filepath.Join("/proc", strconv.Itoa(p), "root", recordDir)
 	info, err := os.Stat(dir)
-	if err != nil || info.Mode().Perm() != 0o700 || len(names(t, dir)) != 1 {
+	if err != nil || info.Mode().Perm() != 0o700 || len(recordsIn(t, dir)) != 1 {
 		t.Errorf("%s: got %v, %v; want it made with mode 700 and one record", recordDir, info, err)
 	}
 	if _, err := client.Do(t.Context(), ipc.End); err != nil {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
@@ -249,9 +251,21 @@ func (l *fakeLogin) drive(t testing.TB, kinds ...request) ([]*pb.Event, error) {
 	return ask(l.agent, kinds), <-served
 }
 
+// driveAs is drive for a login of another user.
+func (l *fakeLogin) driveAs(t testing.TB, user string, kinds ...request) ([]*pb.Event, error) {
+	t.Helper()
+	served := make(chan error, 1)
+	go func() { served <- l.serve() }()
+	return askAs(l.agent, user, kinds), <-served
+}
+
 // ask plays requests to a worker, leaves when each has its event, and returns
 // the events.
 func ask(worker net.Conn, kinds []request) (events []*pb.Event) {
+	return askAs(worker, "nobody", kinds)
+}
+
+func askAs(worker net.Conn, user string, kinds []request) (events []*pb.Event) {
 	conn := ipc.NewConn(worker)
 	for _, kind := range kinds {
 		frame := requests[kind]
@@ -260,17 +274,25 @@ func ask(worker net.Conn, kinds []request) (events []*pb.Event) {
 			frame = &pb.Request{}
 			frame.ProtoReflect().SetUnknown([]byte{0xf8, 0x3f, 1})
 		}
+		if kind == begin {
+			frame = proto.Clone(frame).(*pb.Request)
+			frame.GetBegin().User = []byte(user)
+		}
 		if conn.Write(frame) != nil {
 			break // it ended the login already
 		}
 	}
+	answered := 0
 	for {
 		event, _, err := conn.ReadEvent()
 		if err != nil {
 			return events
 		}
 		events = append(events, event)
-		if len(events) == len(kinds) {
+		if event.GetMessage() == nil {
+			answered++
+		}
+		if answered == len(kinds) {
 			worker.(*net.UnixConn).CloseWrite()
 		}
 	}
