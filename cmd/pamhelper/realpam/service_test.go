@@ -32,17 +32,6 @@ func complete(stack string) string {
 	return text
 }
 
-var policies atomic.Int32
-
-// policyFile writes a policy of its own and returns its path.
-func policyFile(t *testing.T, text string) string {
-	t.Helper()
-	ready(t)
-	path := fmt.Sprintf("/etc/pamhelper/test%d.textproto", policies.Add(1))
-	writeFile(t, path, text)
-	return path
-}
-
 // script writes a shell script for pam_exec and returns the arguments that run
 // it: as an argument of sh nothing that forks meanwhile can keep it busy.
 func script(t *testing.T, text string) string {

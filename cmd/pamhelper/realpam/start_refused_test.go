@@ -164,7 +164,7 @@ func TestAUserWhoBecameRootGetsNoProcess(t *testing.T) {
 			g := newGround(t)
 			client, _ := g.open()
 			g.rewrite("/etc/passwd", g.user+line)
-			if p, err := client.Start(t.Context(), ipc.Command{Line: "true"}); !errors.Is(err, ipc.ErrNotStarted) || !strings.Contains(err.Error(), "is root") {
+			if p, err := client.Start(t.Context(), ipc.Command{Line: "true"}); !errors.Is(err, ipc.ErrNotStarted) || !strings.Contains(err.Error(), "gets no processes: root") {
 				t.Errorf("got %v, %v; want nothing started for root", p, err)
 			}
 		})

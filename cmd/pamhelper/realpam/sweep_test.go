@@ -324,6 +324,18 @@ func (g *ground) refusedBeforeCredentials(says string) {
 	waitCalls(g.t, g.user, "authenticate(0x1)")
 }
 
+// notServed tries a login whose worker serves nothing: it says why, and leaves.
+func (g *ground) notServed(says string, args ...string) {
+	g.t.Helper()
+	client, err := ipc.Dial(g.t.Context(), ipc.Exec{Path: g.helper, Args: args}, ipc.Options{})
+	if err == nil {
+		client.Close()
+	}
+	if !errors.Is(err, ipc.ErrInternal) || !strings.Contains(err.Error(), says) {
+		g.t.Errorf("a new login: got %v, want an error with %q", err, says)
+	}
+}
+
 func TestARecordDirectoryThatOthersCouldChangeIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
 		"owner":        func(dir string) error { return os.Chown(dir, 1234, 0) },
@@ -336,7 +348,7 @@ func TestARecordDirectoryThatOthersCouldChangeIsRefused(t *testing.T) {
 			if err := spoil(g.records); err != nil {
 				t.Fatal(err)
 			}
-			g.refusedBeforeCredentials("is not a directory that only root can write to")
+			g.notServed("is not a directory that only root can write to")
 			for _, args := range [][]string{{"sweep"}, {"sessions"}} {
 				r := run(t, "", g.helper, args...)
 				if r.status != 2 || r.stdout != "" || strings.Count(r.stderr, "is not a directory that only root can write to") != 1 {
@@ -362,7 +374,7 @@ func TestARecordDirectoryThatIsNoneIsRefused(t *testing.T) {
 			t.Parallel()
 			g := newGround(t)
 			g.before(onRun + line)
-			g.refusedBeforeCredentials("is not a directory that only root can write to")
+			g.notServed("is not a directory that only root can write to")
 		})
 	}
 }

@@ -159,7 +159,7 @@ func TestStrictWorkerTellsTheLineOnlyWhereThatIsNoOracle(t *testing.T) {
 	}{
 		{"wrong password", "alice", "wrong", ipc.Authenticate, "", "authenticate: Authentication failure (7), decided by /etc/pam.d/sshd:"},
 		{"unknown user", "nosuchuser", password, ipc.Authenticate, "", "authenticate: Authentication failure (7), decided by /etc/pam.d/sshd:"},
-		{"root", "root", rootPassword, ipc.Authenticate, "", "the user may not log in through this helper"},
+		{"root", "root", rootPassword, ipc.Authenticate, "", "the user may not log in: root does not log in through this service"},
 		{"account that is over", expiredUser, password, ipc.Account, "/etc/pam.d/common-account:", "account: Authentication failure (7), decided by /etc/pam.d/common-account:"},
 		{"success", "alice", password, 0, "", ""},
 	} {

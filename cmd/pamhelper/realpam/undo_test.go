@@ -251,7 +251,7 @@ func TestASessionThatIsRefusedLeavesNoCredentials(t *testing.T) {
 			if !errors.As(err, &code) || results[len(results)-1].Step != ipc.OpenSession {
 				t.Errorf("got %q, %v; want a session that is refused", show(results), err)
 			}
-			if p, err := client.Start(t.Context(), ipc.Command{Line: "true"}); !errors.Is(err, ipc.ErrSkipped) {
+			if p, err := client.Start(t.Context(), ipc.Command{Line: "true", Terminal: &ipc.Terminal{}}); !errors.Is(err, ipc.ErrSkipped) {
 				t.Errorf("a process without a session: got %v, %v; want %v", p, err, ipc.ErrSkipped)
 			}
 			if _, err := client.Do(t.Context(), ipc.End); err != nil {

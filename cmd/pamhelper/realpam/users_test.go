@@ -39,7 +39,7 @@ var terminalUsers = []string{
 }
 
 // agedUsers have to change their password first.
-var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7"}
+var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7", "aged8"}
 
 // Users who may not log in, for a reason each.
 const (

@@ -33,7 +33,11 @@ func (w *worker) adopt() error {
 	if !w.policy.GetKillLeftovers() || w.debug != nil || w.leftovers != nil {
 		return nil
 	}
-	l := &leftovers{ended: make(chan os.Signal, 1)}
+	children, err := proc.Children() // those that have ended as well
+	if err != nil {
+		return err
+	}
+	l := &leftovers{modules: children, ended: make(chan os.Signal, 1)}
 	for _, p := range proc.Descendants(os.Getpid()) {
 		l.modules = append(l.modules, p.PID)
 	}

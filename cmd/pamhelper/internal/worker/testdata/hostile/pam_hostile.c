@@ -364,8 +364,7 @@ static int do_return(pam_handle_t *h, const struct args *a)
 
 static int do_user(pam_handle_t *h, const struct args *a)
 {
-	(void)a;
-	return pam_set_item(h, PAM_USER, "somebody");
+	return pam_set_item(h, PAM_USER, a->file ? a->file : "somebody");
 }
 
 static int do_largeuser(pam_handle_t *h, const struct args *a)
@@ -532,6 +531,27 @@ static int do_shell(pam_handle_t *h, const struct args *a)
 	return system(a->file) == 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
 }
 
+static pid_t kept;
+
+/* Leaves a child that ends at once, with the uid n, for do_await to wait for. */
+static int do_keep(pam_handle_t *h, const struct args *a)
+{
+	(void)h;
+	kept = fork();
+	if (kept == 0)
+		_exit(setresuid((uid_t)a->n, (uid_t)a->n, (uid_t)a->n) == 0 ? 7 : 8);
+	return kept > 0 ? PAM_SUCCESS : PAM_SYSTEM_ERR;
+}
+
+/* Succeeds where nobody else has waited for it. */
+static int do_await(pam_handle_t *h, const struct args *a)
+{
+	int status;
+
+	(void)h, (void)a;
+	return waitpid(kept, &status, 0) == kept && WEXITSTATUS(status) == 7 ? PAM_SUCCESS : PAM_SESSION_ERR;
+}
+
 static int do_nothing(pam_handle_t *h, const struct args *a)
 {
 	(void)h, (void)a;
@@ -581,6 +601,8 @@ static const struct {
 	{ "childcrash", do_childcrash },
 	{ "childexit", do_childexit },
 	{ "shell", do_shell },
+	{ "keep", do_keep },
+	{ "await", do_await },
 };
 
 static const char *value(const char *argument, const char *name)
