@@ -111,7 +111,8 @@ func workerCommand() *cobra.Command {
 
 An agent, or a socket unit of systemd with Accept=yes, starts a worker for each
 login, as root. Without --debug the worker
-serves what the policy allows, in the order of its phase table. It starts the
+serves what the policy allows (--policy, /etc/pamhelper/policy.textproto, or the
+built-in one), in the order of its phase table. It starts the
 user's processes, and ends them with the login. What it has to undo stands in
 /run/pamhelper, for "pamhelper sweep".
 

@@ -333,7 +333,7 @@ func TestManyLoginsAtOnceWithASweepBehindEach(t *testing.T) {
 	if got := calls("unit6"); strings.Count(got, "open_session") != 12 || strings.Count(got, "close_session") != 12 {
 		t.Errorf("calls: got %s, want 12 sessions opened and closed once", got)
 	}
-	if left := names(t, s.path("/run/pamhelper")); len(left) > 0 {
+	if left := recordsIn(t, s.path("/run/pamhelper")); len(left) > 0 {
 		t.Errorf("records that are left: %q, want none", left)
 	}
 }

@@ -3,8 +3,10 @@ package worker
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -135,6 +137,38 @@ func TestDeniedUserIsNeverLetIn(t *testing.T) {
 	}
 	if !slices.Equal(login.fake.taken, []string{"authenticate"}) {
 		t.Errorf("run %v, want authenticate alone", login.fake.taken)
+	}
+}
+
+// TestADeniedLoginLooksLikeAWrongPassword compares all that the agent gets.
+func TestADeniedLoginLooksLikeAWrongPassword(t *testing.T) {
+	for _, c := range []struct {
+		sshd string
+		way  []request
+	}{
+		{"", []request{hello, begin, authenticate, account, credentials, end}},
+		{"account_first: true", []request{hello, begin, account, authenticate, credentials, end}},
+	} {
+		for _, fails := range []pb.Step{pb.Step_BEGIN, pb.Step_AUTHENTICATE} {
+			var seen [2]string
+			for i, deny := range []string{"", `users { deny: "nobody" }`} {
+				l := newFakeLoginOf(t, c.sshd+" "+deny)
+				l.fake.codes = map[pb.Step]libpam.Status{fails: libpam.AuthErr}
+				events, err := l.drive(t, c.way...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, event := range events {
+					if r := event.GetResult(); r != nil {
+						r.DurationUs = 0
+					}
+					seen[i] += event.String() + "\n"
+				}
+			}
+			if seen[0] != seen[1] || !strings.Contains(seen[0], "PAM_AUTH_ERR") {
+				t.Errorf("%s, %s fails: a wrong password gets\n%s\nwho is denied gets\n%s", c.sshd, ipc.Step(fails), seen[0], seen[1])
+			}
+		}
 	}
 }
 

@@ -21,9 +21,10 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 		DurationUs: uint64(duration.Microseconds()),
 	}
 	switch {
-	case w.hides(step, status) || w.denial != "":
+	case w.tx == nil:
+	case w.hides(step, status):
 		result.User = []byte(w.user)
-	case w.tx != nil:
+	default:
 		if err := w.acceptable(step); err != nil {
 			return refused, err
 		}
@@ -42,13 +43,18 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 	return refused, nil
 }
 
-// hides reports whether what modules set or changed would tell somebody who has
-// proved nothing who exists.
+// hides reports whether what modules set or changed is not for the agent: to
+// somebody who has proved nothing it would tell who exists.
 func (w *worker) hides(step pb.Step, status libpam.Status) bool {
-	if w.debug != nil {
+	switch {
+	case w.debug != nil:
 		return false
+	case step == pb.Step_AUTHENTICATE:
+		return status != libpam.Success
+	case step == pb.Step_ACCOUNT:
+		return w.phase == accountFirst || w.denial != ""
 	}
-	return w.phase == accountFirst || step == pb.Step_AUTHENTICATE && status != libpam.Success
+	return false
 }
 
 // tolerates reports whether a step that failed does not end the login. Where PAM
