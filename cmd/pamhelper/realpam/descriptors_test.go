@@ -339,3 +339,34 @@ func TestAProcessThatDoesNotBecomeTheShellIsGivenUp(t *testing.T) {
 		t.Errorf("the session: got %+v, want it to go on", o)
 	}
 }
+
+func TestDescriptorsBeforeTheSessionIsOpenAreNotTaken(t *testing.T) {
+	t.Parallel()
+	w := startWorker(t, os.Getuid(), nil)
+	conn := ipc.NewConn(w.agent)
+	requests := []*pb.Request{
+		{Body: &pb.Request_Hello{Hello: &pb.Hello{Version: ipc.Version, Features: []string{ipc.FeatureProcesses}}}},
+		{Body: &pb.Request_Begin{Begin: &pb.Begin{Service: "sshd", User: []byte("alice"), Rhost: remote}}},
+	}
+	for _, r := range requests {
+		if err := conn.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := toSend(t, 3)
+	if err := conn.WriteFiles(startRequest("true", 3), files.files); err != nil {
+		t.Fatal(err)
+	}
+	files.closed() // while the worker lives
+	for {
+		event, _, err := conn.ReadEvent()
+		if f := event.GetFault(); f != nil && (f.GetKind() != pb.Fault_VIOLATION || !strings.Contains(f.GetText(), "descriptors, before a message can have any")) {
+			t.Errorf("got %v, want a violation that names descriptors", f)
+		} else if f != nil {
+			break
+		}
+		if err != nil {
+			t.Fatalf("got %v, want a violation", err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package realpam_test
 
 import (
+	"fmt"
 	"os/user"
 	"strconv"
 	"strings"
@@ -59,6 +60,34 @@ func TestUsersThatThePolicyDeniesAreRefusedAsWithAWrongPassword(t *testing.T) {
 					t.Errorf("users { %s }: %s: got %q, want %q", c.users, name, got, list.want)
 				}
 				client.Close()
+			}
+		}
+	}
+}
+
+// TestRefusalsOfThePolicyLookTheSame compares all that comes over the socket but the
+// names and the times.
+func TestRefusalsOfThePolicyLookTheSame(t *testing.T) {
+	t.Parallel()
+	ready(t)
+	policy := policyFile(t, `service { name: "sshd" users { deny: "bob" deny_group: "users" minimum_uid: 1000 } }`)
+	seen := func(user, answer string) string {
+		p := &person{answers: []string{answer}}
+		client, _ := dialHelper(t, p, pamhelper, "--policy", policy)
+		results, _ := client.Login(t.Context(), loginOf(user), ipc.Authenticate, ipc.Account, ipc.End)
+		client.Close()
+		text := strings.Join(p.said, "|")
+		for _, r := range results {
+			r.Duration = 0
+			text += fmt.Sprintf("|%+v", r)
+		}
+		return strings.ReplaceAll(text, user, "USER")
+	}
+	want := seen("alice", "wrong")
+	for _, user := range []string{"bob", "root", "daemon", "nosuchuser"} {
+		for _, answer := range []string{password, "wrong"} {
+			if got := seen(user, answer); got != want || !strings.Contains(got, "PAM_AUTH_ERR") {
+				t.Errorf("%s with %s:\ngot  %s\nwant %s", user, label(answer), got, want)
 			}
 		}
 	}

@@ -44,7 +44,8 @@ func (w *worker) hello(req *call) (outcome, error) {
 // begin binds the login, and chooses with the service what the policy wants of it.
 func (w *worker) begin(req *call) (outcome, error) {
 	b := req.GetBegin()
-	w.service, w.user = b.GetService(), string(b.GetUser())
+	w.service, w.claimed = b.GetService(), string(b.GetUser())
+	w.user = w.claimed
 	w.entitle()
 	if err := w.check(b); err != nil {
 		return refused, err

@@ -253,6 +253,7 @@ func TestACanonicalUser(t *testing.T) {
 		{"nobody's name", allowed, pb.Step_AUTHENTICATE, "nosuchuser", []pb.PamCode{authErr, -1, -1}, ""},
 		{"no name", allowed, pb.Step_AUTHENTICATE, "-D", []pb.PamCode{authErr, -1, -1}, ""},
 		{"an empty name", allowed, pb.Step_AUTHENTICATE, "", []pb.PamCode{authErr, -1, -1}, ""},
+		{"in account that comes first", allowed + "account_first: true", pb.Step_ACCOUNT, "bob", []pb.PamCode{success, success}, ""},
 		{"behind account", allowed + "account_first: true", pb.Step_AUTHENTICATE, "bob", []pb.PamCode{success}, `from "alice" to "bob"`},
 	} {
 		l := newFakeLoginOf(t, c.sshd)
@@ -267,6 +268,9 @@ func TestACanonicalUser(t *testing.T) {
 		last := events[len(events)-1]
 		if got := last.GetFault().GetText(); !strings.Contains(got, c.refused) || (got == "") != (c.refused == "") {
 			t.Errorf("%s: fault %q, want %q", c.name, got, c.refused)
+		}
+		if first := events[2].GetResult(); strings.Contains(c.sshd, "account_first") && string(first.GetUser()) != "alice" {
+			t.Errorf("%s: before the proof account tells user %q, want the one of Begin", c.name, first.GetUser())
 		}
 		if failed := events[2].GetResult(); failed.GetCode() == authErr && string(failed.GetUser()) != "alice" {
 			t.Errorf("%s: a failed authenticate tells user %q, want the one of Begin", c.name, failed.GetUser())

@@ -23,7 +23,7 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 	switch {
 	case w.tx == nil:
 	case w.hides(step, status):
-		result.User = []byte(w.user)
+		result.User = []byte(w.claimed)
 	default:
 		if err := w.acceptable(step); err != nil {
 			return refused, err

@@ -96,6 +96,7 @@ type worker struct {
 	writesLeft time.Duration
 	tx         transaction
 	service    string       // as bound by Begin
+	claimed    string       // as Begin has it
 	user       string       // as bound by Begin, or a canonical name that was admitted
 	title      atomic.Value // both, for the log
 	crashFD    int          // where the signal handler writes
