@@ -299,7 +299,7 @@ func TestLoginsDeadlineInAPrompt(t *testing.T) {
 	w := newStack(t, "prompt").raw()
 	w.greet()
 	begin := beginRequest(0)
-	begin.GetBegin().LoginTimeoutMs = 100
+	begin.GetBegin().LoginTimeoutMs = 1000 // from the start of the worker, also on a busy machine
 	w.send(begin, step(ipc.Credentials), step(ipc.Authenticate))
 	w.ends(pb.Fault_TIMEOUT, "before its deadline")
 	if got, want := w.calls(), "establish authenticate delete"; got != want {
