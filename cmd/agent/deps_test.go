@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 		"cmd/agent/internal/config", "cmd/agent/internal/confine", "cmd/agent/internal/preflight"},
 	"cmd/agent/internal/confine":         {},
 	"cmd/pamhelper":                      {"*"},
+	"cmd/pamhelper/internal/broker":      {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/internal/loginrecord": {},
 	"cmd/pamhelper/internal/policy":      {"proto"},
 	"cmd/pamhelper/internal/policytool": {"proto", "pkg/pamstack", "cmd/pamhelper/internal/policy",

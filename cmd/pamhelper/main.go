@@ -1,7 +1,12 @@
 // Pamhelper is the root side of PAM logins.
 //
-// "pamhelper worker" is started by an agent or a socket unit of systemd, as root,
-// one process for each login, with the agent's socket on descriptor 3. It refuses to run without
+// "pamhelper broker" is started by the administrator, as root. It starts an agent
+// as a user without privileges, and a worker for each login that the agent asks
+// for. It refuses an agent that would be root.
+//
+// "pamhelper worker" is started by a broker, by a socket unit of systemd, or by an
+// agent that is root, one process for each login, with the agent's socket on
+// descriptor 3. It refuses to run without
 // that socket, and serves only what its policy allows.
 //
 // "pamhelper sweep" closes what workers that died left open, and "pamhelper
@@ -27,6 +32,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/broker"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/check"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policytool"
@@ -51,6 +57,10 @@ func main() {
 	if errors.Is(err, check.ErrFound) || errors.Is(err, policytool.ErrRefused) {
 		os.Exit(1)
 	}
+	var agent broker.ExitError
+	if errors.As(err, &agent) {
+		os.Exit(agent.Status)
+	}
 	var failed try.ExitError
 	if errors.As(err, &failed) {
 		os.Exit(failed.Status)
@@ -70,8 +80,8 @@ func root() *cobra.Command {
 		Use:   "pamhelper",
 		Short: "Log people in through PAM, apart from the program that talks to the network",
 		Long: `pamhelper performs PAM transactions for a program that has no privileges and
-does not link libpam. An agent gets one worker process per login and speaks a
-documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
+does not link libpam. "pamhelper broker" starts such a program, an agent, which
+gets one worker process per login and speaks a documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
 hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
 say what is in a stack and what it would do, without running it, and "pamhelper
 check" what is wrong with it. "pamhelper watch" shows the calls of modules in all
@@ -83,8 +93,8 @@ and "pamhelper sweep" closes those whose worker has died.`,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(workerCommand(), try.Command(), show.Command(), check.Command(), predict.Command(),
-		policytool.Command(), watch.Command(), sweep.Command(), sweep.SessionsCommand())
+	cmd.AddCommand(broker.Command(), broker.StageCommand(), workerCommand(), try.Command(), show.Command(), check.Command(),
+		predict.Command(), policytool.Command(), watch.Command(), sweep.Command(), sweep.SessionsCommand())
 	return cmd
 }
 

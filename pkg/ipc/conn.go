@@ -21,6 +21,7 @@ import (
 // write.
 type Conn struct {
 	stream net.Conn
+	most   int // the longest frame body
 	r      io.Reader
 	rights *rightsReader // r, where it is a unix socket
 
@@ -33,8 +34,13 @@ type Conn struct {
 
 // NewConn takes over a stream. On a unix socket, descriptors that no message
 // declared are closed and end the connection.
-func NewConn(stream net.Conn) *Conn {
-	c := &Conn{stream: stream, r: stream}
+func NewConn(stream net.Conn) *Conn { return newConn(stream, MaxFrame) }
+
+// NewControlConn takes over the control socket between an agent and its broker.
+func NewControlConn(stream net.Conn) *Conn { return newConn(stream, MaxControlFrame) }
+
+func newConn(stream net.Conn, most int) *Conn {
+	c := &Conn{stream: stream, most: most, r: stream}
 	if u, ok := stream.(messageReader); ok {
 		if raw, err := u.SyscallConn(); err == nil {
 			c.rights = newRightsReader(raw)
@@ -74,6 +80,25 @@ func (c *Conn) ReadEvent() (*pb.Event, []*os.File, error) {
 	return event, files, err
 }
 
+// ReadBrokerRequest reads what an agent asks of its broker.
+func (c *Conn) ReadBrokerRequest() (*pb.BrokerRequest, error) {
+	req := new(pb.BrokerRequest)
+	_, err := c.read(req)
+	return req, err
+}
+
+// ReadBrokerReply reads what a broker answers, with the worker's socket where it
+// declares one; that is the caller's. Where it was lost for want of a free
+// descriptor, the error is ErrDescriptorsLost, and the connection goes on.
+func (c *Conn) ReadBrokerReply() (*pb.BrokerReply, *os.File, error) {
+	reply := new(pb.BrokerReply)
+	files, err := c.read(reply)
+	if len(files) == 0 {
+		return reply, nil, err
+	}
+	return reply, files[0], err
+}
+
 // Write writes messages as frames, in one call to the system where they fit.
 // The buffer is wiped afterwards; the messages stay the caller's.
 func (c *Conn) Write(messages ...proto.Message) error {
@@ -98,7 +123,7 @@ func (c *Conn) write(files []*os.File, messages []proto.Message) error {
 	var buf []byte
 	defer func() { clear(buf) }()
 	for _, m := range messages {
-		grown, err := AppendFrame(buf, m)
+		grown, err := appendFrame(buf, m, c.most)
 		if err != nil {
 			return err // nothing of it was written: the connection is as it was
 		}
@@ -142,7 +167,7 @@ func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	body, err := ReadFrame(c.r)
+	body, err := readFrame(c.r, c.most)
 	files, lost := c.takeRights()
 	if err != nil {
 		Release(files)

@@ -24,6 +24,9 @@ var (
 	ErrVersion = errors.New("protocol version mismatch")
 	// ErrInternal: the worker could not go on; its log says why.
 	ErrInternal = errors.New("the helper failed")
+	// ErrBrokerGone: the broker has ended, or has closed the control socket. Workers
+	// that there are go on until their agent leaves them.
+	ErrBrokerGone = errors.New("the broker is gone: start the agent again, under a new one")
 )
 
 // PAMError is a step that PAM did not let through. It unwraps to its Code.

@@ -12,20 +12,25 @@ import (
 // MaxFrame is the longest frame body either side accepts, in bytes.
 const MaxFrame = 1 << 20
 
+// MaxControlFrame is the same for the frames between an agent and its broker.
+const MaxControlFrame = 4096
+
 const headerLen = 4
 
 // Errors of ReadFrame and AppendFrame. After an error of ReadFrame the stream has
 // no known position and must be closed.
 var (
 	ErrEmptyFrame    = errors.New("frame of length 0")
-	ErrFrameTooLarge = fmt.Errorf("frame longer than %d bytes", MaxFrame)
+	ErrFrameTooLarge = errors.New("frame longer than it may be")
 )
 
 // ReadFrame reads one frame and returns its body. The length is checked before
 // anything is allocated. At the end of the stream between two frames the error
 // is io.EOF, inside one it is io.ErrUnexpectedEOF. The caller owns the body and
 // wipes it if it may hold a secret.
-func ReadFrame(r io.Reader) ([]byte, error) {
+func ReadFrame(r io.Reader) ([]byte, error) { return readFrame(r, MaxFrame) }
+
+func readFrame(r io.Reader, most int) ([]byte, error) {
 	var header [headerLen]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return nil, err
@@ -34,8 +39,8 @@ func ReadFrame(r io.Reader) ([]byte, error) {
 	if size == 0 {
 		return nil, ErrEmptyFrame
 	}
-	if size > MaxFrame {
-		return nil, fmt.Errorf("%w: %d", ErrFrameTooLarge, size)
+	if size > uint32(most) {
+		return nil, fmt.Errorf("%w: %d, and at most %d", ErrFrameTooLarge, size, most)
 	}
 	body := make([]byte, size)
 	if _, err := io.ReadFull(r, body); err != nil {
@@ -51,12 +56,16 @@ func ReadFrame(r io.Reader) ([]byte, error) {
 // AppendFrame appends the frame of m to buf. It grows buf at most once, before
 // anything is written; a caller with a secret in the old buffer wipes that.
 func AppendFrame(buf []byte, m proto.Message) ([]byte, error) {
+	return appendFrame(buf, m, MaxFrame)
+}
+
+func appendFrame(buf []byte, m proto.Message, most int) ([]byte, error) {
 	size := proto.Size(m)
 	if size == 0 {
 		return buf, ErrEmptyFrame
 	}
-	if size > MaxFrame {
-		return buf, fmt.Errorf("%w: %d", ErrFrameTooLarge, size)
+	if size > most {
+		return buf, fmt.Errorf("%w: %d, and at most %d", ErrFrameTooLarge, size, most)
 	}
 	if free := cap(buf) - len(buf); free < headerLen+size {
 		buf = append(make([]byte, 0, len(buf)+headerLen+size), buf...)

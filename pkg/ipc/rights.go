@@ -27,13 +27,17 @@ const (
 )
 
 // declaredDescriptors is how many descriptors a message says come with it. Only
-// Start and Started can say so.
+// Start, Started and a broker's WorkerSocket can say so.
 func declaredDescriptors(m proto.Message) int {
 	switch m := m.(type) {
 	case *pb.Request:
 		return int(min(m.GetStart().GetDescriptors(), math.MaxInt32))
 	case *pb.Event:
 		return int(min(m.GetStarted().GetDescriptors(), math.MaxInt32))
+	case *pb.BrokerReply:
+		if m.GetWorker() != nil {
+			return 1
+		}
 	}
 	return 0
 }

@@ -12,6 +12,9 @@ import (
 // ErrNotClosed: a login could not be closed. What it was has been printed.
 var ErrNotClosed = errors.New("not every login could be closed")
 
+// ownProgram is this program, also where its file was replaced or removed.
+const ownProgram = "/proc/self/exe"
+
 // Command is "pamhelper sweep".
 func Command() *cobra.Command {
 	return &cobra.Command{
@@ -29,16 +32,12 @@ Each login that was not left alone is a line of output. Exit status: 0 nothing i
 left to close here, 1 a login could not be closed, 2 usage or no access.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			self, err := os.Executable()
-			if err != nil {
-				return err
-			}
 			if os.Geteuid() != 0 {
 				return errors.New("only root can close other people's logins: run it as root")
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			s := &sweeper{helper: self, out: cmd.OutOrStdout(), log: cmd.ErrOrStderr()}
+			s := &sweeper{helper: ownProgram, out: cmd.OutOrStdout(), log: cmd.ErrOrStderr()}
 			if err := s.all(ctx); err != nil {
 				return err
 			}

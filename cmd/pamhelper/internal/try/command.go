@@ -177,6 +177,9 @@ func (p *plan) workerArgs() []string {
 	return args
 }
 
+// ownProgram is this program, also where its file was replaced meanwhile.
+const ownProgram = "/proc/self/exe"
+
 // run takes the steps and shows them.
 func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer) error {
 	out := &shownTo{Writer: stdout}
@@ -189,14 +192,10 @@ func (p *plan) run(ctx context.Context, stdin *os.File, stdout, stderr io.Writer
 		return err
 	}
 	defer answers.Close()
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	if p.trace && slices.Contains(p.steps, ipc.OpenSession) {
 		fmt.Fprintln(stderr, "pamhelper: this opens and closes a real session: its modules act on this machine as at a login")
 	}
-	client, err := ipc.Dial(ctx, ipc.Exec{Path: self, Args: p.workerArgs(), Log: stderr},
+	client, err := ipc.Dial(ctx, ipc.Exec{Path: ownProgram, Args: p.workerArgs(), Log: stderr},
 		ipc.Options{
 			Conversation: &conversation{show: show, answers: answers},
 			// The worker's own deadline, since it can say which module hangs.

@@ -2,7 +2,6 @@ package ipc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,15 +9,7 @@ import (
 	"os/exec"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// Launcher reaches a worker that nobody else uses, and returns the agent's end
-// of its socket. Closing the connection also releases what the launcher holds.
-type Launcher interface {
-	Launch(ctx context.Context) (net.Conn, error)
-}
 
 // Exec is a Launcher that starts the helper as a child of the caller, over a
 // socketpair. The worker runs with the caller's privileges: it is for a caller
@@ -32,8 +23,6 @@ type Exec struct {
 	// their standard output and error. Nil: it is thrown away.
 	Log io.Writer
 }
-
-var _ Launcher = Exec{}
 
 // reapTimeout is how long closing waits for a worker to leave by itself: longer
 // than it takes to end what the login started, to wait for locks on the machine's
@@ -52,6 +41,7 @@ func (e Exec) Launch(ctx context.Context) (net.Conn, error) {
 	defer theirs.Close()
 
 	cmd := exec.Command(e.Path, append([]string{"worker"}, e.Args...)...)
+	cmd.Args[0] = "pamhelper" // as ps(1) shows it, whatever the path is
 	cmd.Env = []string{}
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = e.Log
@@ -82,34 +72,4 @@ func (c *child) Close() error {
 		c.cmd.Wait() // the protocol told how it ended
 	})
 	return err
-}
-
-// socketpair returns a connected pair: an end to use and an end to pass on.
-func socketpair() (*net.UnixConn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	theirs := os.NewFile(uintptr(fds[1]), "worker")
-	ours, err := UnixConn(os.NewFile(uintptr(fds[0]), "agent"))
-	if err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return ours, theirs, nil
-}
-
-// UnixConn takes over a descriptor that is a connected unix stream socket.
-func UnixConn(f *os.File) (*net.UnixConn, error) {
-	defer f.Close()
-	conn, err := net.FileConn(f)
-	if err != nil {
-		return nil, err
-	}
-	u, ok := conn.(*net.UnixConn)
-	if !ok || u.LocalAddr().Network() != "unix" {
-		conn.Close()
-		return nil, errors.New("not a unix stream socket")
-	}
-	return u, nil
 }

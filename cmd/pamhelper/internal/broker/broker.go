@@ -1,0 +1,262 @@
+// Package broker is the root parent of an agent that has no privileges: "pamhelper
+// broker". It starts the agent, starts a worker for each login that the agent asks
+// for and passes it the worker's socket, reaps what it started, and sweeps the
+// login of a worker that died.
+//
+// It lives as long as the agent and is the one process of root's that an agent can
+// talk to all the time. So it does little: it calls no libpam, reads nothing from a
+// worker's socket, and of the agent only requests of one kind, in frames of at most
+// 4096 bytes. Whatever else comes ends the agent.
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+)
+
+// broker is one agent and its workers.
+type broker struct {
+	options  options
+	log      *log.Logger
+	program  *program
+	children *children
+	account  account
+	policy   *policyInForce
+	workers  *workers
+	sweeps   *sweeps
+
+	agent    *child
+	control  *ipc.Conn
+	refusals *refusals
+	violated chan string // how the agent broke the protocol
+	stopping <-chan time.Time
+}
+
+// run is the broker's whole life.
+func run(o options) error {
+	signals := heeded()
+	b := &broker{options: o, log: log.New(os.Stderr, fmt.Sprintf("pamhelper[%d]: broker: ", os.Getpid()), 0), violated: make(chan string, 1)}
+	b.refusals = &refusals{to: b.log}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer b.children.stop()
+	listening, err := listen(o.listen)
+	if err != nil {
+		return err
+	}
+	if sig := b.sweepAtStart(signals); sig != 0 {
+		return ExitError{128 + int(sig)}
+	}
+	exited, output, err := b.startAgent(listening)
+	if err != nil {
+		return err
+	}
+	status := b.serve(signals, exited)
+	output.finish()
+	if status != 0 {
+		return ExitError{status}
+	}
+	return nil
+}
+
+// heeded takes over the signals, also those that the broker's starter ignores: the
+// workers inherit what is ignored, and a user's process from them.
+func heeded() <-chan os.Signal {
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP,
+		syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGUSR1, syscall.SIGUSR2)
+	// A broker that is stopped reaps nothing; a write into a terminal from the
+	// background is fine; and whose log nobody reads goes on.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE)
+	return signals
+}
+
+// prepare hardens the process and gets what it needs before it begins anything.
+func (b *broker) prepare() (err error) {
+	if b.account, err = lookup(b.options.user); err != nil {
+		return err
+	}
+	if b.policy, err = loadPolicy(b.options.policy); err != nil {
+		return err
+	}
+	if b.program, err = openProgram(); err != nil {
+		return err
+	}
+	// Nobody attaches to it or reads its memory, and it leaves no core dump.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("make the broker not dumpable: %w", err)
+	}
+	unix.Umask(0o077)
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	b.children = newChildren()
+	b.sweeps = &sweeps{b: b, wanted: make(chan struct{}, 1)}
+	b.workers = newWorkers(b.policy.limits())
+	return nil
+}
+
+// sweepAtStart closes what an earlier crash left, before there are new logins. It
+// returns the signal that ended the waiting, 0 where none did.
+func (b *broker) sweepAtStart(signals <-chan os.Signal) (ended syscall.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		b.sweeps.run(ctx)
+	}()
+	for {
+		select {
+		case <-swept:
+			cancel()
+			return ended
+		case sig := <-signals:
+			switch sig {
+			case syscall.SIGHUP:
+				b.reread()
+			case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
+				ended = sig.(syscall.Signal)
+				cancel()
+			}
+		}
+	}
+}
+
+// serve does the broker's work as long as the agent lives, then closes what it left,
+// and returns the exit status.
+func (b *broker) serve(signals <-chan os.Signal, exited <-chan syscall.WaitStatus) int {
+	var working sync.WaitGroup
+	working.Go(b.answerRequests)
+	ctx, stop := context.WithCancel(context.Background())
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { b.sweeps.whenWanted(ctx) })
+
+	status := b.whileAgentLives(signals, exited)
+	b.control.Close()
+	working.Wait() // no new worker behind this
+	b.endWorkers()
+	stop()
+	sweeping.Wait()
+	b.sweeps.run(context.Background())
+	return statusOf(status)
+}
+
+func (b *broker) whileAgentLives(signals <-chan os.Signal, exited <-chan syscall.WaitStatus) syscall.WaitStatus {
+	for {
+		select {
+		case status := <-exited:
+			return status
+		case sig := <-signals:
+			b.heed(sig.(syscall.Signal))
+		case how := <-b.violated:
+			b.log.Printf("the agent broke the protocol of the control socket, and has to end: %s", how)
+			b.stopAgent()
+		case <-b.stopping:
+			b.log.Printf("the agent, process %d, did not end in %s: it gets SIGKILL", b.agent.pid, b.options.stopTimeout)
+			b.agent.signal(syscall.SIGKILL)
+			b.stopping = nil
+		}
+	}
+}
+
+// heed does what a signal asks for.
+func (b *broker) heed(sig syscall.Signal) {
+	switch {
+	case sig == syscall.SIGHUP:
+		b.reread()
+	case sig != syscall.SIGTERM:
+		b.agent.signal(sig)
+	case b.stopping != nil:
+		b.log.Printf("a second SIGTERM: the agent, process %d, gets SIGKILL", b.agent.pid)
+		b.agent.signal(syscall.SIGKILL)
+	default:
+		b.stopAgent()
+	}
+}
+
+// stopAgent asks the agent to end, and gives it the time that is set for that.
+func (b *broker) stopAgent() {
+	b.agent.signal(syscall.SIGTERM)
+	if b.stopping == nil {
+		b.stopping = time.After(b.options.stopTimeout)
+	}
+}
+
+// reread takes over a policy that has changed. One that is not valid changes
+// nothing.
+func (b *broker) reread() {
+	if err := b.policy.reread(); err != nil {
+		b.log.Printf("SIGHUP: the policy stays as it is: %v", err)
+		return
+	}
+	b.workers.limit(b.policy.limits())
+	b.log.Print("SIGHUP: the policy was read again; it is that of the logins to come")
+}
+
+// endWorkers ends the logins that the agent left open. Its sockets have ended
+// already, but for those that a child of its own still has.
+func (b *broker) endWorkers() {
+	bound := b.policy.closing()
+	b.workers.signal(syscall.SIGTERM)
+	if b.workers.wait(bound) {
+		return
+	}
+	b.log.Printf("%d workers did not end in %s: they get SIGKILL", b.workers.signal(syscall.SIGKILL), bound)
+	if !b.workers.wait(killTimeout) {
+		b.log.Printf("%d workers do not end", b.workers.signal(syscall.SIGKILL))
+	}
+}
+
+// killTimeout is how long a process may take to end behind SIGKILL.
+const killTimeout = 10 * time.Second
+
+// statusOf is the exit status of a process that has ended, as a shell has it.
+func statusOf(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// howEnded is the same for the log.
+func howEnded(status syscall.WaitStatus) string {
+	if status.Signaled() {
+		return "was ended by " + unix.SignalName(status.Signal())
+	}
+	return fmt.Sprintf("ended with status %d", status.ExitStatus())
+}
+
+// controlPair is the control socket: the broker's end and the agent's.
+func controlPair() (ours *ipc.Conn, theirs *os.File, err error) {
+	mine, theirs, err := pair()
+	if err != nil {
+		return nil, nil, err
+	}
+	var stream net.Conn
+	if stream, err = ipc.UnixConn(mine); err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ipc.NewControlConn(stream), theirs, nil
+}
+
+// pair is a socketpair, close-on-exec and blocking.
+func pair() (one, other *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
+}

@@ -1,0 +1,32 @@
+package broker
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// program is this binary, opened once: what is started from it is always the
+// version that the broker is, whatever becomes of the file.
+type program struct{ fd int }
+
+// programFloor is above the descriptors that a child gets: putting those in their
+// places does not close this one before it has been executed.
+const programFloor = 256
+
+func openProgram() (*program, error) {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return nil, fmt.Errorf("open this program: %w", err)
+	}
+	defer self.Close()
+	fd, err := unix.FcntlInt(self.Fd(), unix.F_DUPFD_CLOEXEC, programFloor)
+	if err != nil {
+		return nil, fmt.Errorf("open this program: %w", err)
+	}
+	return &program{fd}, nil
+}
+
+// path names it for a child of this process.
+func (p *program) path() string { return fmt.Sprintf("/proc/self/fd/%d", p.fd) }

@@ -1,0 +1,245 @@
+// The last step before the agent: a process of its own that gives away all that it
+// has of root, looks whether it really has, and becomes the agent. The order
+// matters: each step needs privileges that a later one takes away.
+
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// stageName is the command that a broker starts the stage with.
+const stageName = "agent-stage"
+
+// stage is what the broker tells it.
+type stage struct {
+	uid, gid  int
+	groups    []int
+	listening int
+	command   []string
+}
+
+// StageCommand is the hidden command of the stage.
+func StageCommand() *cobra.Command {
+	var s stage
+	cmd := &cobra.Command{
+		Use:    stageName,
+		Short:  "Become an agent without privileges (started by the broker)",
+		Hidden: true,
+		Args:   cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s.command = args
+			return s.become()
+		},
+	}
+	cmd.Flags().IntVar(&s.uid, "uid", -1, "the agent's user id")
+	cmd.Flags().IntVar(&s.gid, "gid", -1, "its group id")
+	cmd.Flags().IntSliceVar(&s.groups, "groups", nil, "its supplementary groups")
+	cmd.Flags().IntVar(&s.listening, "listening", 0, "the number of sockets it listens on, behind the control socket")
+	for _, name := range []string{"uid", "gid"} {
+		cmd.MarkFlagRequired(name)
+	}
+	return cmd
+}
+
+// become becomes the agent, and returns only where that fails. Capabilities, bits
+// and signal masks belong to a thread: it is this one that executes COMMAND.
+func (s stage) become() error {
+	runtime.LockOSThread()
+	for _, step := range []struct {
+		name string
+		take func() error
+	}{
+		{"set the limits", surroundings},
+		{"drop the bounding set", dropBounding},
+		{"lock the securebits", lockSecurebits},
+		{"become the user", s.changeUser},
+		{"drop the capabilities", dropCapabilities},
+		{"set no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
+		{"leave root's keyring", leaveKeyring},
+		{"verify that nothing of root is left", s.verify},
+	} {
+		if err := step.take(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	path, err := find(s.command[0])
+	if err != nil {
+		return err
+	}
+	if err := s.lastSteps(); err != nil {
+		return err
+	}
+	return fmt.Errorf("execute %s: %w", path, syscall.Exec(path, s.command, s.environment()))
+}
+
+// surroundings: an agent holds passwords, which belong into no file.
+func surroundings() error {
+	unix.Umask(0o077)
+	return errors.Join(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), os.Chdir("/"))
+}
+
+func dropBounding() error {
+	for capability := uintptr(0); capability <= math.MaxUint8; capability++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
+		if err == unix.EINVAL { // behind the last that the kernel has
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bits of linux/securebits.h. That setuid takes the capabilities away, as it does
+// without the bit, is locked too.
+const (
+	noRoot                   = 1 << 0
+	noRootLocked             = 1 << 1
+	noSetuidFixupLocked      = 1 << 3
+	keepCapsLocked           = 1 << 5
+	noCapAmbientRaise        = 1 << 6
+	noCapAmbientRaiseLocked  = 1 << 7
+	securebitsOfAgent        = noRoot | noRootLocked | noSetuidFixupLocked | keepCapsLocked | noCapAmbientRaise | noCapAmbientRaiseLocked
+	lastCapabilityOfTwoWords = 63
+)
+
+func lockSecurebits() error {
+	err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	return errors.Join(err, unix.Prctl(unix.PR_SET_SECUREBITS, securebitsOfAgent, 0, 0, 0))
+}
+
+func (s stage) changeUser() error {
+	if err := syscall.Setgroups(s.groups); err != nil {
+		return fmt.Errorf("set the groups: %w", err)
+	}
+	if err := syscall.Setresgid(s.gid, s.gid, s.gid); err != nil {
+		return fmt.Errorf("set the group id %d: %w", s.gid, err)
+	}
+	if err := syscall.Setresuid(s.uid, s.uid, s.uid); err != nil {
+		return fmt.Errorf("set the user id %d: %w", s.uid, err)
+	}
+	return nil
+}
+
+var capabilityHeader = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+
+func dropCapabilities() error {
+	header, none := capabilityHeader, [2]unix.CapUserData{}
+	return unix.Capset(&header, &none[0])
+}
+
+// leaveKeyring: a session keyring is inherited, and who possesses a key may read
+// it. Where the kernel has no keyrings, or a container has none, none is inherited.
+func leaveKeyring() error {
+	_, _, errno := unix.Syscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0)
+	if errno != 0 && errno != unix.ENOSYS && errno != unix.EPERM {
+		return errno
+	}
+	return nil
+}
+
+// verify looks at what the kernel says of this thread, and tries to get back.
+func (s stage) verify() error {
+	ruid, euid, suid := unix.Getresuid()
+	rgid, egid, sgid := unix.Getresgid()
+	if ruid != s.uid || euid != s.uid || suid != s.uid || s.uid == 0 {
+		return fmt.Errorf("the user ids are %d, %d, %d, wanted %d", ruid, euid, suid, s.uid)
+	}
+	if rgid != s.gid || egid != s.gid || sgid != s.gid || s.gid == 0 {
+		return fmt.Errorf("the group ids are %d, %d, %d, wanted %d", rgid, egid, sgid, s.gid)
+	}
+	if groups, err := unix.Getgroups(); err != nil || !sameNumbers(groups, s.groups) {
+		return fmt.Errorf("the groups are %v (%v), wanted %v", groups, err, s.groups)
+	}
+	header, data := capabilityHeader, [2]unix.CapUserData{}
+	if err := unix.Capget(&header, &data[0]); err != nil || data != [2]unix.CapUserData{} {
+		return fmt.Errorf("capabilities are left: %v (%v)", data, err)
+	}
+	for capability := uintptr(0); capability <= lastCapabilityOfTwoWords; capability++ {
+		if left, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, capability, 0, 0, 0); err == nil && left != 0 {
+			return fmt.Errorf("capability %d is left in the bounding set", capability)
+		}
+	}
+	if on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil || on != 1 {
+		return fmt.Errorf("no_new_privs is %d (%v)", on, err)
+	}
+	if syscall.Setuid(0) == nil || syscall.Setgid(0) == nil {
+		return errors.New("it could become root again")
+	}
+	return nil
+}
+
+func sameNumbers(a, b []int) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}
+
+// find returns the path of COMMAND, as the agent's user sees it.
+func find(command string) (string, error) {
+	if filepath.IsAbs(command) {
+		return command, executable(command)
+	}
+	if strings.Contains(command, "/") {
+		return "", fmt.Errorf("COMMAND %s is a relative path: give the whole path", command)
+	}
+	for dir := range strings.SplitSeq(agentPath, ":") {
+		if path := filepath.Join(dir, command); executable(path) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("COMMAND %s is not in %s, or may not be executed there: give the whole path", command, agentPath)
+}
+
+func executable(path string) error {
+	_, err := exec.LookPath(path)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("COMMAND %s: the agent's user may not execute it: %w", path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("COMMAND %s cannot be executed: %w", path, err)
+	}
+	return nil
+}
+
+// lastSteps leaves the agent no other descriptors, signals as after login, and an
+// empty signal mask.
+func (s stage) lastSteps() error {
+	first := uint(controlFD + 1 + s.listening)
+	if err := unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("close descriptors: %w", err)
+	}
+	// A signal that has a handler is a default one behind execve(2), and one that is
+	// ignored stays so: every one gets a handler.
+	signal.Notify(make(chan os.Signal, 1))
+	return unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+}
+
+// environment adds what the stage alone knows: LISTEN_PID is the agent's own
+// process id (sd_listen_fds(3)).
+func (s stage) environment() []string {
+	environment := os.Environ()
+	if s.listening == 0 {
+		return environment
+	}
+	return append(environment,
+		fmt.Sprintf("LISTEN_PID=%d", os.Getpid()),
+		fmt.Sprintf("LISTEN_FDS=%d", 1+s.listening),
+		"LISTEN_FDNAMES=pamhelper"+strings.Repeat(":listen", s.listening))
+}

@@ -1,0 +1,166 @@
+package broker
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	pb "github.com/pamhelper/pamhelper/proto"
+)
+
+// workers are those that live, and how many more there may be.
+type workers struct {
+	mu       sync.Mutex
+	live     map[*child]bool
+	starting int // taken, and not in live yet
+	most     int
+	starts   bucket
+	fewer    chan struct{} // has something when one has ended
+}
+
+// limits are the policy's.
+type limits struct{ logins, perSecond, atOnce uint32 }
+
+func newWorkers(l limits) *workers {
+	w := &workers{live: map[*child]bool{}, fewer: make(chan struct{}, 1)}
+	w.limit(l)
+	w.starts.left, w.starts.at = w.starts.atOnce, time.Now()
+	return w
+}
+
+// limit takes over limits for those to come.
+func (w *workers) limit(l limits) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most, w.starts.perSecond, w.starts.atOnce = int(l.logins), float64(l.perSecond), float64(l.atOnce)
+}
+
+// fullRetry is the hint where one has to end first.
+const fullRetry = time.Second
+
+// admit takes a place for one more, or says why there is none now.
+func (w *workers) admit() *pb.Busy {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.live) + w.starting; n >= w.most {
+		return busy(fullRetry, "%d logins are there, the most that limits.logins admits", n)
+	}
+	if wait := w.starts.take(time.Now()); wait > 0 {
+		return busy(wait, "logins come faster than limits.starts_per_second, %v, admits", w.starts.perSecond)
+	}
+	w.starting++
+	return nil
+}
+
+func busy(wait time.Duration, form string, args ...any) *pb.Busy {
+	return &pb.Busy{RetryAfterMs: uint32(max(wait/time.Millisecond, 1)), Text: fmt.Sprintf(form, args...)}
+}
+
+// start starts one in the place that admit took. ended is told when it has been
+// reaped.
+func (w *workers) start(begin func(ended func(syscall.WaitStatus)) (*child, error), ended func(pid int, status syscall.WaitStatus)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.starting--
+	var worker *child
+	worker, err := begin(func(status syscall.WaitStatus) {
+		w.remove(worker)
+		ended(worker.pid, status)
+	})
+	if err == nil {
+		w.live[worker] = true
+	}
+	return err
+}
+
+func (w *workers) remove(worker *child) {
+	w.mu.Lock()
+	defer w.mu.Unlock() // waits for start, which sets worker
+	delete(w.live, worker)
+	select {
+	case w.fewer <- struct{}{}:
+	default:
+	}
+}
+
+// signal sends a signal to all, and returns how many there are.
+func (w *workers) signal(sig syscall.Signal) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for worker := range w.live {
+		worker.signal(sig)
+	}
+	return len(w.live)
+}
+
+// wait waits until none lives, and reports whether that came in time.
+func (w *workers) wait(most time.Duration) bool {
+	late := time.After(most)
+	for w.count() > 0 {
+		select {
+		case <-w.fewer:
+		case <-late:
+			return w.count() == 0
+		}
+	}
+	return true
+}
+
+func (w *workers) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.live)
+}
+
+// startWorker starts a worker and returns the agent's end of its socket.
+func (b *broker) startWorker() (*os.File, error) {
+	agents, workers, err := pair()
+	if err != nil {
+		return nil, err
+	}
+	defer workers.Close()
+	policy, err := b.policy.open()
+	if err != nil {
+		agents.Close()
+		return nil, err
+	}
+	defer policy.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		agents.Close()
+		return nil, err
+	}
+	defer null.Close()
+	argv := []string{"pamhelper", "worker", "--policy", "fd:4", "--agent-uid", fmt.Sprint(b.account.uid)}
+	attr := &syscall.ProcAttr{
+		Dir: "/", Env: []string{},
+		Files: []uintptr{null.Fd(), null.Fd(), 2, workers.Fd(), policy.Fd()},
+		// Keys typed at the broker's terminal are not for it and its modules.
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	}
+	err = b.workers.start(func(ended func(syscall.WaitStatus)) (*child, error) {
+		return b.children.start(b.program.path(), argv, attr, ended)
+	}, b.workerEnded)
+	if err != nil {
+		agents.Close()
+		return nil, err
+	}
+	return agents, nil
+}
+
+// exitFailed is the status of a worker that ended the login itself, and has logged
+// why.
+const exitFailed = 3
+
+// workerEnded has closed what a worker left that did not end in order.
+func (b *broker) workerEnded(pid int, status syscall.WaitStatus) {
+	if status.Exited() && status.ExitStatus() == 0 {
+		return
+	}
+	if !status.Exited() || status.ExitStatus() != exitFailed {
+		b.log.Printf("worker %d %s in the middle of a login: what it left open is swept", pid, howEnded(status))
+	}
+	b.sweeps.want()
+}
