@@ -57,7 +57,9 @@ func (f following) until(done <-chan struct{}, forAgent func(os.Signal) bool) er
 			return nil
 		case err := <-f.broken:
 			return err
-		case sig := <-f.signals:
+		case <-f.signals.lost:
+			return &exitError{exitLost, errBrokerGone}
+		case sig := <-f.signals.incoming:
 			if forAgent(sig) {
 				return ofLogin(&interruptedError{sig.(syscall.Signal)})
 			}

@@ -36,25 +36,30 @@ COMMAND and each ARG reach the command as they are, quoted for the user's shell.
 For the shell's own syntax: -- sh -c 'a | b'. LANG and LC_* are passed on.
 
 Prompts and messages go to standard error. Answers are read from standard input
-where that is a terminal and there is no COMMAND, else from /dev/tty.
+where that is a terminal and there is no COMMAND, else from /dev/tty. Under a
+broker there is no /dev/tty: then from standard input or error, where one is a
+terminal.
 
 SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed to a process
 without a terminal; a second SIGINT or SIGTERM within a second ends the login.
 With a terminal the first four end the login: Ctrl-C is a key there.
 
 The helper takes only what its policy allows: without a policy file that is the
-service sshd, no root, and a numeric remote address.
+service sshd, no root, and a numeric remote address. When the broker is gone, the
+login ends within 10 seconds.
 
 Exit status: that of the process; 128+N where signal N ended it, or the login;
 255 where the helper died while it ran. Where no process was started: 1 PAM
 refused, 2 usage, no terminal to ask on, or not allowed by the helper's policy,
 3 the helper failed. A failure behind a process that ended with status 0 is 3.`,
-		Example: `  agent login --helper exec:/usr/libexec/pamhelper alice
+		Example: `  pamhelper broker --user nobody -- agent login alice
+  agent login --helper unix:/run/pamhelper.sock alice
   agent login alice -- sh -c 'tar c project | gzip' >project.tar.gz`,
 		Args: func(cmd *cobra.Command, args []string) error { return l.parse(args, cmd.ArgsLenAtDash()) },
 		RunE: func(*cobra.Command, []string) error { return l.run() },
 	}
-	cmd.Flags().StringVar(&l.helper, "helper", "exec:/usr/libexec/pamhelper", "how to reach the helper: exec:`PATH` starts it")
+	cmd.Flags().StringVar(&l.helper, "helper", defaultHelper(),
+		"how to reach the `helper`: broker: asks the broker that started this program, unix:PATH connects to systemd's socket, exec:PATH starts it")
 	cmd.Flags().StringVar(&l.service, "service", "sshd", "the PAM service")
 	cmd.Flags().StringVar(&l.rhost, "rhost", "127.0.0.1", "the numeric `address` of the remote side, PAM_RHOST")
 	cmd.Flags().BoolVarP(&l.terminal, "terminal", "t", false, "give COMMAND a terminal too")
@@ -96,6 +101,7 @@ func (l login) run() error {
 	if err != nil {
 		return err
 	}
+	signals := listen(launcher)
 	here := term.IsTerminal(int(os.Stdin.Fd()))
 	if l.terminal && !here {
 		return errors.New("-t needs a terminal, and standard input is none")
@@ -104,10 +110,9 @@ func (l login) run() error {
 	if here && len(l.command) == 0 {
 		l.terminal, talk.in = true, os.Stdin
 	}
-	signals := listen()
 	ctx, stop := signals.cancelling()
 	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: talk})
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, starts := launcher.(ipc.Exec); starts && errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w; say with --helper exec:PATH where it is", err)
 	}
 	if err != nil {
@@ -164,19 +169,10 @@ func locale(environment []string) (variables []ipc.Variable) {
 
 // leave ends the login behind its process. A signal ends only the waiting for it.
 func leave(client *ipc.Client, signals signals) error {
-	ctx, stop := signals.cancelling()
+	ctx, stop := signals.leaving()
 	_, err := client.Do(ctx, ipc.CloseSession, ipc.End)
 	if interrupted := stop(); interrupted != nil {
 		return interrupted
 	}
 	return err
-}
-
-// launcherOf reads the form KIND:PATH.
-func launcherOf(helper string) (ipc.Launcher, error) {
-	kind, path, _ := strings.Cut(helper, ":")
-	if kind != "exec" || path == "" {
-		return nil, fmt.Errorf("--helper %q is not exec:PATH", helper)
-	}
-	return ipc.Exec{Path: path, Log: os.Stderr}, nil
 }

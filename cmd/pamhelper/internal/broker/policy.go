@@ -1,20 +1,19 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/encoding/prototext"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// policyInForce is the policy that new workers get. They get its text, as it was
-// when it was found to be valid, in a file in memory that nobody can change.
+// policyInForce is the policy that new workers get: they get what it was when it
+// was found to be valid, in a file in memory that nobody can change.
 type policyInForce struct {
 	path string
 
@@ -31,11 +30,11 @@ func loadPolicy(path string) (*policyInForce, error) {
 
 // reread reads the policy. One that is not valid changes nothing.
 func (p *policyInForce) reread() error {
-	policy, content, err := stubLoad(p.path)
+	read, err := policy.Load(p.path)
 	if err != nil {
 		return err
 	}
-	text, err := sealed(content)
+	text, err := sealed(policy.Text(read))
 	if err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
@@ -44,8 +43,8 @@ func (p *policyInForce) reread() error {
 	if p.text != nil {
 		p.text.Close()
 	}
-	p.policy, p.text = policy, text
-	p.longest = max(p.longest, closingOf(policy.GetDeadlines()))
+	p.policy, p.text = read, text
+	p.longest = max(p.longest, closingOf(read.GetDeadlines()))
 	return nil
 }
 
@@ -94,30 +93,4 @@ func sealed(content []byte) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
-}
-
-func stubLoad(path string) (*pb.Policy, []byte, error) {
-	policy := &pb.Policy{}
-	if path != "" {
-		text, err := os.ReadFile(path)
-		if err := errors.Join(err, prototext.Unmarshal(text, policy)); err != nil {
-			return nil, nil, err
-		}
-	}
-	if policy.Limits == nil {
-		policy.Limits = &pb.PolicyLimits{}
-	}
-	def := func(p **uint32, v uint32) {
-		if *p == nil {
-			*p = &v
-		}
-	}
-	def(&policy.Limits.Logins, 1000)
-	def(&policy.Limits.StartsPerSecond, 100)
-	def(&policy.Limits.StartsAtOnce, 200)
-	if policy.Deadlines == nil {
-		policy.Deadlines = &pb.Deadlines{}
-	}
-	def(&policy.Deadlines.Close, 15)
-	return policy, nil, nil
 }
