@@ -40,7 +40,7 @@ func readFrame(r io.Reader, most int) ([]byte, error) {
 		return nil, ErrEmptyFrame
 	}
 	if size > uint32(most) {
-		return nil, fmt.Errorf("%w: %d, and at most %d", ErrFrameTooLarge, size, most)
+		return nil, fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, size)
 	}
 	body := make([]byte, size)
 	if _, err := io.ReadFull(r, body); err != nil {
@@ -65,7 +65,7 @@ func appendFrame(buf []byte, m proto.Message, most int) ([]byte, error) {
 		return buf, ErrEmptyFrame
 	}
 	if size > most {
-		return buf, fmt.Errorf("%w: %d, and at most %d", ErrFrameTooLarge, size, most)
+		return buf, fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, size)
 	}
 	if free := cap(buf) - len(buf); free < headerLen+size {
 		buf = append(make([]byte, 0, len(buf)+headerLen+size), buf...)

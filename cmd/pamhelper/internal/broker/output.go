@@ -49,7 +49,7 @@ func newOutput() (*output, error) {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		return o, ownTerminal()
 	}
-	return o, o.throughPipe()
+	return o, o.withoutLog()
 }
 
 // ownTerminal opens the terminal once more for the log: what the agent does to its
@@ -63,23 +63,27 @@ func ownTerminal() error {
 	return unix.Dup3(int(again.Fd()), 2, 0)
 }
 
-// throughPipe replaces what leads to the log.
-func (o *output) throughPipe() error {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	o.pipe, o.own = r, append(o.own, w)
-	if err := unix.SetNonblock(int(w.Fd()), false); err != nil { // programs expect that
-		return err
-	}
+// withoutLog replaces what leads to the log.
+func (o *output) withoutLog() error {
 	log, err := os.Stderr.Stat()
 	if err != nil {
 		return err
 	}
-	for fd, file := range o.agents {
-		if info, err := file.Stat(); fd == 2 || err == nil && os.SameFile(info, log) {
-			o.agents[fd] = w
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	o.pipe, o.own = r, append(o.own, null, w)
+	if err := unix.SetNonblock(int(w.Fd()), false); err != nil { // programs expect that
+		return err
+	}
+	for fd, instead := range []*os.File{null, w, w} {
+		if info, err := o.agents[fd].Stat(); err != nil || fd == 2 || os.SameFile(info, log) {
+			o.agents[fd] = instead
 		}
 	}
 	return nil
