@@ -133,7 +133,7 @@ func (b *broker) startWorker() (*os.File, error) {
 		return nil, err
 	}
 	defer null.Close()
-	argv := []string{"pamhelper", "worker"}
+	argv := []string{"pamhelper", "worker", "--policy", "fd:4", "--agent-uid", fmt.Sprint(b.account.uid)}
 	attr := &syscall.ProcAttr{
 		Dir: "/", Env: []string{},
 		Files: []uintptr{null.Fd(), null.Fd(), 2, workers.Fd(), policy.Fd()},
