@@ -54,10 +54,10 @@ func (s signals) leaving() (ctx context.Context, stop func() error) {
 	}
 	late := make(chan struct{})
 	timer := time.AfterFunc(brokerGrace, func() { close(late) })
-	ctx, stop = s.until(late)
+	ctx, stopListening := s.until(late)
 	return ctx, func() error {
 		timer.Stop()
-		return stop()
+		return stopListening()
 	}
 }
 

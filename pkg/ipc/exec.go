@@ -31,8 +31,8 @@ const reapTimeout = time.Minute
 
 // Launch starts one worker. ctx bounds the start only, not the worker's life.
 func (e Exec) Launch(ctx context.Context) (net.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	ours, theirs, err := socketpair()
 	if err != nil {

@@ -76,8 +76,8 @@ var points = []struct {
 func (b *brokered) nothingIsOpen(calls string) {
 	b.t.Helper()
 	eventually(b.t, func() bool {
-		return len(names(b.t, b.records)) == 0 && len(processesOf(b.uid)) == 0 && len(terminalsOf(b.t, b.uid)) == 0
-	}, "no record, process or terminal of %s: %q, %v", b.user, names(b.t, b.records), processesOf(b.uid))
+		return len(recordsIn(b.t, b.records)) == 0 && len(processesOf(b.uid)) == 0 && len(terminalsOf(b.t, b.uid)) == 0
+	}, "no record, process or terminal of %s: %q, %v", b.user, recordsIn(b.t, b.records), processesOf(b.uid))
 	waitCalls(b.t, b.user, calls)
 }
 
@@ -90,9 +90,9 @@ func TestAgentKilledUnderABroker(t *testing.T) {
 			syscall.Kill(b.agent, syscall.SIGKILL)
 			b.exits(128 + int(syscall.SIGKILL))
 			// The end of the broker is the end of all of it.
-			if alive(worker) || len(names(t, b.records)) > 0 || len(processesOf(b.uid)) > 0 {
+			if alive(worker) || len(recordsIn(t, b.records)) > 0 || len(processesOf(b.uid)) > 0 {
 				t.Errorf("behind the broker: worker alive %v, records %q, processes %q; want nothing",
-					alive(worker), names(t, b.records), describe(processesOf(b.uid)))
+					alive(worker), recordsIn(t, b.records), describe(processesOf(b.uid)))
 			}
 			b.nothingIsOpen(p.calls)
 		})
@@ -168,7 +168,7 @@ func TestALoginThatGoesOnIsNotTouchedByTheSweepOfAnother(t *testing.T) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	eventually(t, func() bool { return len(names(t, b.records)) == 1 }, "the record of the living login alone")
+	eventually(t, func() bool { return len(recordsIn(t, b.records)) == 1 }, "the record of the living login alone")
 	b.logs("was ended by SIGKILL")
 	if _, err := second.Do(t.Context(), ipc.CloseSession); err == nil {
 		t.Error("the session of a worker that was killed goes on")

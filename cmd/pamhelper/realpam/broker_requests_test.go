@@ -16,19 +16,6 @@ import (
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// policyFile writes a policy where root alone can write.
-func policyFile(t *testing.T, text string) string {
-	t.Helper()
-	file, err := os.CreateTemp(base, "policy")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	writeFile(t, file.Name(), text)
-	t.Cleanup(func() { os.Remove(file.Name()) })
-	return file.Name()
-}
-
 func TestABrokerDoesNotTakeWhatItDoesNotKnow(t *testing.T) {
 	length := func(n uint32) []byte { return []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)} }
 	newWorker, err := ipc.AppendFrame(nil, &pb.BrokerRequest{Body: &pb.BrokerRequest_NewWorker{NewWorker: &pb.NewWorker{}}})

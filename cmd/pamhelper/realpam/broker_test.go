@@ -342,7 +342,7 @@ func TestWhatAnEarlierBrokerLeftIsSweptAtTheStart(t *testing.T) {
 	if alive(p.PID) {
 		t.Error("the shell of a dead login is there when the agent is started")
 	}
-	if left := names(t, g.records); len(left) > 0 {
+	if left := recordsIn(t, g.records); len(left) > 0 {
 		t.Errorf("records when the agent is started: %q, want none", left)
 	}
 	b.logs("closed")
