@@ -132,7 +132,9 @@ func TestCtrlCReachesTheCommandUnderABroker(t *testing.T) {
 	p := newTerminal(t)
 	p.quiet()
 	p.run(g.loginUnderBroker(g.user, "--", "exec", "sleep", "1000"))
-	eventually(t, func() bool { return len(processesOf(g.uid)) == 1 && strings.Contains(describe(processesOf(g.uid))[0], " sleep") }, "the command")
+	eventually(t, func() bool {
+		return len(processesOf(g.uid)) == 1 && strings.Contains(describe(processesOf(g.uid))[0], " sleep")
+	}, "the command")
 	p.typed("\x03")
 	p.ends(128 + int(syscall.SIGINT))
 	waitCalls(t, g.user, whole)
