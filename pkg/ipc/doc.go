@@ -16,6 +16,10 @@
 //
 // Closing the connection at any point is safe: the worker undoes what was done.
 //
+// A worker comes from a Launcher: Broker asks the root process that started the
+// agent, Unix connects to a socket of systemd, Exec starts the helper as a child.
+// ParseLauncher makes one of what an administrator writes.
+//
 // The package does not decide who may log in, does not read PAM's files (see
 // package pamstack) and does not retry: a second attempt is a second worker.
 package ipc
