@@ -183,7 +183,7 @@ func TestAgentWithWrongUsageSaysSo(t *testing.T) {
 		says string
 	}{
 		{"command without a dash", []string{"alice", "ls"}, `"ls" behind USER: a COMMAND and its ARGs come behind --`},
-		{"helper of no kind", []string{"--helper", "/bin/true", "alice"}, "is not exec:PATH"},
+		{"helper of no kind", []string{"--helper", "/bin/true", "alice"}, "is none of broker:, unix:PATH and exec:PATH"},
 		{"long command", append([]string{"alice", "--"}, slices.Repeat([]string{strings.Repeat("x", 1<<14)}, 8)...), "have 131079 bytes"},
 		{"unknown option", []string{"--nosuch", "alice"}, "unknown flag"},
 	} {

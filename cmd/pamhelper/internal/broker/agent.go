@@ -22,7 +22,7 @@ const controlFD = 3
 // exited.
 func (b *broker) startAgent(listening []*os.File) (exited <-chan syscall.WaitStatus, output *output, err error) {
 	defer closeAll(listening)
-	control, theirs, err := controlPair()
+	stream, theirs, err := controlPair()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,11 +42,11 @@ func (b *broker) startAgent(listening []*os.File) (exited <-chan syscall.WaitSta
 		// A hostile agent must not push input into the terminal of root, as one may
 		// into a terminal that is one's controlling one (ioctl_tty(2), TIOCSTI).
 		Sys: &syscall.SysProcAttr{Setsid: true}}
-	b.control = control
+	b.stream, b.control = stream, ipc.NewControlConn(stream)
 	b.agent, err = b.children.start(b.program.path(), b.stageArguments(len(listening)), attr,
 		func(status syscall.WaitStatus) { ended <- status })
 	if err != nil {
-		control.Close()
+		stream.Close()
 		return nil, nil, fmt.Errorf("start the agent: %w", err)
 	}
 	output.pass(b.agent.pid)

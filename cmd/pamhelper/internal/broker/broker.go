@@ -37,7 +37,8 @@ type broker struct {
 	sweeps   *sweeps
 
 	agent    *child
-	control  *ipc.Conn
+	stream   *net.UnixConn // the control socket
+	control  *ipc.Conn     // what it carries
 	refusals *refusals
 	violated chan string // how the agent broke the protocol
 	stopping <-chan time.Time
@@ -144,7 +145,7 @@ func (b *broker) serve(signals <-chan os.Signal, exited <-chan syscall.WaitStatu
 	sweeping.Go(func() { b.sweeps.whenWanted(ctx) })
 
 	status := b.whileAgentLives(signals, exited)
-	b.control.Close()
+	b.stream.SetDeadline(time.Now())
 	working.Wait() // no new worker behind this
 	b.endWorkers()
 	stop()
@@ -239,17 +240,16 @@ func howEnded(status syscall.WaitStatus) string {
 }
 
 // controlPair is the control socket: the broker's end and the agent's.
-func controlPair() (ours *ipc.Conn, theirs *os.File, err error) {
+func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	mine, theirs, err := pair()
 	if err != nil {
 		return nil, nil, err
 	}
-	var stream net.Conn
-	if stream, err = ipc.UnixConn(mine); err != nil {
+	if ours, err = ipc.UnixConn(mine); err != nil {
 		theirs.Close()
 		return nil, nil, err
 	}
-	return ipc.NewControlConn(stream), theirs, nil
+	return ours, theirs, nil
 }
 
 // pair is a socketpair, close-on-exec and blocking.

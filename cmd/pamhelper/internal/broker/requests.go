@@ -4,13 +4,14 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// answerRequests answers the agent's requests, one after the other, until its end
-// of the control socket is closed. An agent that does not read its replies keeps
+// answerRequests answers the agent's requests, one after the other, until the control
+// socket ends or its deadline passes, and closes it. An agent that does not read its replies keeps
 // nobody else waiting.
 func (b *broker) answerRequests() {
 	for {
@@ -24,6 +25,7 @@ func (b *broker) answerRequests() {
 			return
 		}
 		if !b.newWorker() {
+			letGo(b.control)
 			return
 		}
 	}
@@ -57,12 +59,30 @@ func (b *broker) reply(reply *pb.BrokerReply, files ...*os.File) bool {
 // noMoreRequests closes the control socket: logins that are open go on, as long as
 // the agent does.
 func (b *broker) noMoreRequests(why error) {
-	b.control.Close()
 	var violation *ipc.ViolationError
 	switch {
 	case errors.As(why, &violation):
 		b.violated <- violation.Text
 	case errors.Is(why, io.ErrUnexpectedEOF):
 		b.violated <- "the control socket ended inside a frame"
+	}
+	letGo(b.control)
+}
+
+// letGoWait is how long closing the control socket is waited for.
+const letGoWait = 100 * time.Millisecond
+
+// letGo closes the control socket, and with it the descriptors in it that nobody has
+// read. The agent decides how long that takes (socket(7), SO_LINGER): it goes on
+// behind this, at most as long as the broker.
+func letGo(control *ipc.Conn) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		control.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(letGoWait):
 	}
 }
