@@ -44,7 +44,7 @@ func (b *broker) startAgent(listening []*os.File) (exited <-chan syscall.WaitSta
 		Sys: &syscall.SysProcAttr{Setsid: true}}
 	b.stream, b.control = stream, ipc.NewControlConn(stream)
 	b.agent, err = b.children.start(b.program.path(), b.stageArguments(len(listening)), attr,
-		func(status syscall.WaitStatus) { ended <- status })
+		func(_ *child, status syscall.WaitStatus) { ended <- status })
 	if err != nil {
 		stream.Close()
 		return nil, nil, fmt.Errorf("start the agent: %w", err)

@@ -21,7 +21,7 @@ type children struct {
 type child struct {
 	of    *children
 	pid   int
-	ended func(syscall.WaitStatus) // called once, when it has been reaped
+	ended func(*child, syscall.WaitStatus) // called once, when it has been reaped
 }
 
 func newChildren() *children {
@@ -44,7 +44,7 @@ func (c *children) stop() {
 }
 
 // start starts a process. What it has of the broker is in attr, and nothing else.
-func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, ended func(syscall.WaitStatus)) (*child, error) {
+func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, ended func(*child, syscall.WaitStatus)) (*child, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	pid, err := syscall.ForkExec(path, argv, attr)
@@ -66,7 +66,7 @@ func (c *children) reapOne() bool {
 	delete(c.running, pid)
 	c.mu.Unlock()
 	if ended != nil {
-		ended.ended(status)
+		ended.ended(ended, status)
 	}
 	return pid > 0 || err == syscall.EINTR
 }

@@ -67,7 +67,7 @@ func (s *sweeps) start(ended chan<- syscall.WaitStatus) (*child, error) {
 	defer null.Close()
 	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: []uintptr{null.Fd(), 2, 2}, Sys: &syscall.SysProcAttr{Setsid: true}}
 	return s.b.children.start(s.b.program.path(), []string{"pamhelper", "sweep"}, attr,
-		func(status syscall.WaitStatus) { ended <- status })
+		func(_ *child, status syscall.WaitStatus) { ended <- status })
 }
 
 func (s *sweeps) report(status syscall.WaitStatus) {

@@ -58,26 +58,22 @@ func busy(wait time.Duration, form string, args ...any) *pb.Busy {
 	return &pb.Busy{RetryAfterMs: uint32(max(wait/time.Millisecond, 1)), Text: fmt.Sprintf(form, args...)}
 }
 
-// start starts one in the place that admit took. ended is told when it has been
-// reaped.
-func (w *workers) start(begin func(ended func(syscall.WaitStatus)) (*child, error), ended func(pid int, status syscall.WaitStatus)) error {
+// start starts one in the place that admit took.
+func (w *workers) start(begin func() (*child, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starting--
-	var worker *child
-	worker, err := begin(func(status syscall.WaitStatus) {
-		w.remove(worker)
-		ended(worker.pid, status)
-	})
+	worker, err := begin()
 	if err == nil {
 		w.live[worker] = true
 	}
 	return err
 }
 
+// remove forgets one that has been reaped.
 func (w *workers) remove(worker *child) {
 	w.mu.Lock()
-	defer w.mu.Unlock() // waits for start, which sets worker
+	defer w.mu.Unlock() // behind start, however soon it ended
 	delete(w.live, worker)
 	select {
 	case w.fewer <- struct{}{}:
@@ -140,9 +136,9 @@ func (b *broker) startWorker() (*os.File, error) {
 		// Keys typed at the broker's terminal are not for it and its modules.
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	}
-	err = b.workers.start(func(ended func(syscall.WaitStatus)) (*child, error) {
-		return b.children.start(b.program.path(), argv, attr, ended)
-	}, b.workerEnded)
+	err = b.workers.start(func() (*child, error) {
+		return b.children.start(b.program.path(), argv, attr, b.workerEnded)
+	})
 	if err != nil {
 		agents.Close()
 		return nil, err
@@ -155,12 +151,13 @@ func (b *broker) startWorker() (*os.File, error) {
 const exitFailed = 3
 
 // workerEnded has closed what a worker left that did not end in order.
-func (b *broker) workerEnded(pid int, status syscall.WaitStatus) {
+func (b *broker) workerEnded(worker *child, status syscall.WaitStatus) {
+	b.workers.remove(worker)
 	if status.Exited() && status.ExitStatus() == 0 {
 		return
 	}
 	if !status.Exited() || status.ExitStatus() != exitFailed {
-		b.log.Printf("worker %d %s in the middle of a login: what it left open is swept", pid, howEnded(status))
+		b.log.Printf("worker %d %s in the middle of a login: what it left open is swept", worker.pid, howEnded(status))
 	}
 	b.sweeps.want()
 }
