@@ -15,7 +15,8 @@ import (
 )
 
 // agentVariable makes this test binary an agent: "HELPER USER LOG", or for that of
-// many logins "HELPER USER many". A HELPER with unix: in front is a socket.
+// many logins "HELPER USER many". A HELPER with unix: in front is a socket, and
+// broker: is the broker that started it.
 const agentVariable = "REALPAM_AGENT"
 
 func init() {
@@ -57,6 +58,17 @@ func beAgent(helper, user, log string) error {
 	var launcher ipc.Launcher = ipc.Exec{Path: helper, Log: logFile}
 	if path, is := strings.CutPrefix(helper, "unix:"); is {
 		launcher = unixSocket(path)
+	}
+	if helper == "broker:" {
+		broker, err := ipc.OpenBroker()
+		if err != nil {
+			return err
+		}
+		go func() {
+			<-broker.Done()
+			os.Exit(1)
+		}()
+		launcher = broker
 	}
 	client, err := ipc.Dial(ctx, launcher, ipc.Options{Conversation: teller{}, CloseTimeout: 5 * time.Second})
 	if err != nil {

@@ -268,7 +268,7 @@ type unixSocket string
 var _ ipc.Launcher = unixSocket("")
 
 func (path unixSocket) Launch(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "unix", string(path))
+	return ipc.Unix{Path: string(path)}.Launch(ctx)
 }
 
 // dial greets a worker.
