@@ -24,7 +24,7 @@ fi
 # with the binaries in bin/.
 prepare() {
 	mount -t tmpfs -o mode=0755 tmpfs /run
-	mkdir -m 0700 /run/demo
+	mkdir -m 0755 /run/demo
 	cp -a "$repo/bin" /run/demo/bin
 	cp -a /etc /run/demo/etc
 	mount --bind /run/demo/etc /etc
@@ -34,6 +34,7 @@ prepare() {
 
 	rm -f /etc/nologin
 	id alice >/dev/null 2>&1 || useradd --create-home --shell /bin/bash alice
+	id demo-agent >/dev/null 2>&1 || useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin demo-agent
 	getent group demo >/dev/null || groupadd demo
 	usermod --append --groups demo alice
 	echo 'alice - nofile 4242' >>/etc/security/limits.conf
@@ -92,6 +93,13 @@ asked() { grep -q 'Password:' output && stty -F "$(cat terminal)" -a | grep -q -
 
 gone() { ! kill -0 "$1"; }
 
+# note_agent writes down what the kernel says of the demo's agent.
+note_agent() {
+	local pid
+	pid=$(pgrep -u demo-agent -x agent)
+	grep -E '^(Name|Uid|Gid|Groups|Cap[A-Z][a-z]+|NoNewPrivs):' "/proc/$pid/status" >agent.status
+}
+
 # on_terminal STATUS PATTERN COMMAND runs a command line on a terminal of its own
 # and types alice's password when it is asked for and not shown.
 on_terminal() {
@@ -105,6 +113,7 @@ on_terminal() {
 	script -qec "tty >terminal; exec $3" -E always /dev/null <keys >output 2>&1 9<&- &
 	login_pid=$!
 	wait_for asked
+	note_agent
 	cat right.txt >&9
 	wait_for gone "$login_pid"
 	wait "$login_pid" || got=$?
@@ -144,11 +153,16 @@ run 0 . readelf -d bin/agent
 ! grep -q NEEDED output || failed "bin/agent needs a shared library"
 
 echo
-echo "== a login as an agent makes it: the password on a terminal, a command as the user, over pipes;"
-echo "== its group demo and its limit of 4242 files are what this demo's /etc says"
-echo "== (exec: starts the helper with the agent's own privileges, so the agent is root here)"
-on_terminal 0 '^uid=[0-9]+\(alice\) .*\(demo\)' "bin/agent login --helper exec:bin/pamhelper alice -- sh -c 'id; ulimit -a'"
+echo "== a login as an agent makes it: the broker is root, the agent is not"
+on_terminal 0 '^uid=[0-9]+\(alice\) .*\(demo\)' \
+	"bin/pamhelper broker --user demo-agent -- $PWD/bin/agent login alice -- sh -c 'id; ulimit -a'"
 expect 0 0 '^nofiles +4242$'
+
+echo
+echo "== the agent while it waited for the password: its ids, no capabilities, no_new_privs"
+run 0 "^Uid:	$(id -u demo-agent)	" cat agent.status
+expect 0 0 '^CapEff:	0000000000000000$'
+expect 0 0 '^NoNewPrivs:	1$'
 
 echo
 echo "demo: every result was the expected one"
