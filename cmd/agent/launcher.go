@@ -12,7 +12,7 @@ func defaultHelper() string {
 	if _, found := os.LookupEnv(ipc.BrokerVariable); found {
 		return "broker:"
 	}
-	return "exec:/usr/libexec/pamhelper"
+	return "exec:/usr/local/sbin/pamhelper"
 }
 
 // launcherOf reads --helper. The log of a helper that the agent starts itself goes

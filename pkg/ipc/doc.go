@@ -4,7 +4,7 @@
 //
 // A login is one Client:
 //
-//	client, err := ipc.Dial(ctx, ipc.Exec{Path: "/usr/libexec/pamhelper"}, ipc.Options{Conversation: terminal})
+//	client, err := ipc.Dial(ctx, ipc.Exec{Path: "/usr/local/sbin/pamhelper"}, ipc.Options{Conversation: terminal})
 //	if err != nil { … }
 //	defer client.Close()
 //	_, err = client.Begin(ctx, ipc.Login{Service: "sshd", User: "alice", Rhost: "192.0.2.7"})

@@ -59,7 +59,7 @@ func logIn(ctx context.Context, launcher ipc.Launcher, conversation ipc.Conversa
 }
 
 // A login through a worker. A program on a real machine has
-// ipc.Exec{Path: "/usr/libexec/pamhelper"} in the place of the helper in memory.
+// ipc.Exec{Path: "/usr/local/sbin/pamhelper"} in the place of the helper in memory.
 func Example() {
 	helper := &ipctest.Helper{
 		Steps: map[ipc.Step]ipctest.Handler{

@@ -25,12 +25,12 @@ func TestParseLauncher(t *testing.T) {
 		want ipc.Launcher
 		says string // of the error
 	}{
-		{text: "exec:/usr/libexec/pamhelper", want: ipc.Exec{Path: "/usr/libexec/pamhelper"}},
+		{text: "exec:/usr/local/sbin/pamhelper", want: ipc.Exec{Path: "/usr/local/sbin/pamhelper"}},
 		{text: "exec:bin/pamhelper", want: ipc.Exec{Path: here + "/bin/pamhelper"}},
 		{text: "unix:/run/x y:z.sock", want: ipc.Unix{Path: "/run/x y:z.sock"}},
 		{text: "unix:./s", want: ipc.Unix{Path: here + "/s"}},
 		{text: "", says: "is none of broker:, unix:PATH and exec:PATH"},
-		{text: "/usr/libexec/pamhelper", says: "is none of"},
+		{text: "/usr/local/sbin/pamhelper", says: "is none of"},
 		{text: "tcp:127.0.0.1:1", says: "is none of"},
 		{text: "exec:", says: "needs a path"},
 		{text: "unix:", says: "needs a path"},

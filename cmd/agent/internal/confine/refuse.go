@@ -26,7 +26,7 @@ func hasRoot(real, effective, saved int) bool {
 }
 
 // RefuseExec returns ErrExec for the address of a helper that the agent would
-// have to start itself, such as exec:/usr/libexec/pamhelper.
+// have to start itself, such as exec:/usr/local/sbin/pamhelper.
 func RefuseExec(helper string) error {
 	if strings.HasPrefix(helper, "exec:") {
 		return ErrExec

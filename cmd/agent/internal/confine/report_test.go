@@ -141,7 +141,7 @@ func TestRootIsRefused(t *testing.T) {
 
 func TestTheExecLauncherIsRefused(t *testing.T) {
 	for helper, want := range map[string]error{
-		"exec:/usr/libexec/pamhelper": ErrExec, "exec:": ErrExec,
+		"exec:/usr/local/sbin/pamhelper": ErrExec, "exec:": ErrExec,
 		"broker:": nil, "unix:/run/pamhelper.sock": nil, "unix:exec:": nil,
 	} {
 		if err := RefuseExec(helper); err != want {
