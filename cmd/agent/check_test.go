@@ -64,7 +64,7 @@ func TestCheckPrintsItemsAndThePolicy(t *testing.T) {
 	got, status := checked(t, "ssh_service: {host_keys: [/nosuch], password_service_name: passwords, pam: {enabled: yes}}", "--confdir", dir)
 	for _, want := range []string{
 		"ok       ssh_service.password_service_name: the service passwords is read from " + dir + "/passwords, proof PAM\n",
-		"error    ssh_service.host_keys: open /nosuch: no such file or directory\n",
+		"error    ssh_service.host_keys: open /nosuch: no such file or directory; make it: ssh-keygen -t ed25519 -N '' -f /nosuch\n",
 		"service {\n  name: \"passwords\"\n  proof: PAM\n}\n",
 	} {
 		if !strings.Contains(got, want) {

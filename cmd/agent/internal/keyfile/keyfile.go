@@ -11,6 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -26,6 +29,9 @@ const minRSA = 2048
 // able to change it, and nobody but the owner and the group to read it.
 func HostKey(file string) (ssh.Signer, error) {
 	text, info, err := read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; make it: ssh-keygen -t ed25519 -N '' -f %s", err, file)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +56,8 @@ func HostKey(file string) (ssh.Signer, error) {
 
 // PublicKeys reads public keys, a line each as in authorized_keys: those of
 // authorities. There is at least one, and each line that is neither empty nor a
-// comment is one.
+// comment is one. The one option that a line can have is cert-authority, which is
+// what all are.
 func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	text, info, err := read(file)
 	if err != nil {
@@ -59,14 +66,15 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	if err := unchangeable(file, info); err != nil {
 		return nil, err
 	}
-	keys, err := parse(file, text)
+	keys, err := parse(file, text, "cert-authority")
 	if err == nil && len(keys) == 0 {
 		err = fmt.Errorf("%s has no public key in it", file)
 	}
 	return keys, err
 }
 
-// AuthorizedKeys looks at a user's file: there may be no keys in it.
+// AuthorizedKeys looks at a user's file: there may be no keys in it. No line has
+// options.
 func AuthorizedKeys(file string) error {
 	text, info, err := read(file)
 	if err != nil {
@@ -87,19 +95,26 @@ func unchangeable(file string, info fs.FileInfo) error {
 	return fmt.Errorf("%s has the mode %04o: who can write it can log in; chmod go-w", file, info.Mode().Perm())
 }
 
-// parse reads a key from each line.
-func parse(file string, text []byte) (keys []ssh.PublicKey, err error) {
+// parse reads a key from each line. What options say is not done here, and most of
+// them say what a key is not for: a line with others than meant is refused, since
+// without them its key would open more than who wrote it wanted.
+func parse(file string, text []byte, meant ...string) (keys []ssh.PublicKey, err error) {
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
-		key, _, _, _, err := ssh.ParseAuthorizedKey(line)
+		key, _, options, _, err := ssh.ParseAuthorizedKey(line)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: no public key; a line is a type such as ssh-ed25519, and the key in base64", file, i+1)
 		}
 		if _, certificate := key.(*ssh.Certificate); certificate {
 			return nil, fmt.Errorf("%s:%d: a certificate, where a plain public key is to be", file, i+1)
+		}
+		for _, option := range options {
+			if !slices.Contains(meant, option) {
+				return nil, fmt.Errorf("%s:%d: the option %s, which is not followed here; a line is the key alone", file, i+1, shown(option))
+			}
 		}
 		if err := strong(key); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
@@ -107,6 +122,12 @@ func parse(file string, text []byte) (keys []ssh.PublicKey, err error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// shown is an option for a message, without its value: that can be long.
+func shown(option string) string {
+	name, _, _ := strings.Cut(option, "=")
+	return strconv.Quote(name)
 }
 
 // strong refuses keys that can be broken.

@@ -55,7 +55,7 @@ func TestHostKeysThatAreOfNoUseAreToldApart(t *testing.T) {
 	t.Parallel()
 	key := content(t, generated(t, "-N", "", "-t", "ed25519"))
 	for _, test := range []struct{ name, file, want string }{
-		{"not there", "/nosuch", "open /nosuch: no such file or directory"},
+		{"not there", "/nosuch", "open /nosuch: no such file or directory; make it: ssh-keygen -t ed25519 -N '' -f /nosuch"},
 		{"a directory", "/tmp", "/tmp is no regular file of at most 1048576 bytes"},
 		{"readable by all", wrote(t, 0o644, key), "FILE has the mode 0644: a private key is for its owner; chmod 0600, or 0640 for a group of the agent alone"},
 		{"writable by its group", wrote(t, 0o660, key), "FILE has the mode 0660: a private key is for its owner; chmod 0600, or 0640 for a group of the agent alone"},
@@ -85,7 +85,10 @@ func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
 		keys       int
 		want       string
 	}{
-		{"comments, options and CRLF", "# ours\r\n\r\n" + key + "cert-authority " + key, 0o644, 2, "<nil>"},
+		{"comments, what they are, and CRLF", "# ours\r\n\r\n" + key + "cert-authority " + key, 0o644, 2, "<nil>"},
+		{"for some names", key + "cert-authority,principals=\"alice\" " + key, 0o644, 0,
+			`FILE:2: the option "principals", which is not followed here; a line is the key alone`},
+		{"revoked", "@revoked " + key, 0o644, 0, `FILE:1: the option "@revoked", which is not followed here; a line is the key alone`},
 		{"empty", "# none\n", 0o644, 0, "FILE has no public key in it"},
 		{"a line that is none", key + "ssh-ed25519 AAAA\n" + key, 0o644, 0, "FILE:2: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
 		{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600, 0, "FILE:1: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
@@ -108,5 +111,27 @@ func TestAUsersFileMayHoldNoKeys(t *testing.T) {
 	file := wrote(t, 0o644, "no key\n")
 	if err := AuthorizedKeys(file); fmt.Sprint(err) != file+":1: no public key; a line is a type such as ssh-ed25519, and the key in base64" {
 		t.Errorf("got %v, want the line", err)
+	}
+}
+
+// A key that is for one machine or one command must not become one for everything.
+func TestAUsersKeyWithOptionsIsRefused(t *testing.T) {
+	t.Parallel()
+	key := content(t, generated(t, "-N", "", "-t", "ed25519")+".pub")
+	for options, want := range map[string]string{
+		`from="192.0.2.1"`:            "from",
+		`command="/bin/true a, b"`:    "command",
+		"restrict,pty":                "restrict",
+		`expiry-time="20200101"`:      "expiry-time",
+		"cert-authority":              "cert-authority",
+		"@revoked":                    "@revoked",
+		`environment="A=B",no-pty`:    "environment",
+		"sk-option-that-nobody-knows": "sk-option-that-nobody-knows",
+	} {
+		file := wrote(t, 0o644, key+options+" "+key)
+		want := fmt.Sprintf("%s:2: the option %q, which is not followed here; a line is the key alone", file, want)
+		if err := AuthorizedKeys(file); fmt.Sprint(err) != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", options, err, want)
+		}
 	}
 }

@@ -176,7 +176,7 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"a host key for all", certificates, func(g ground) { g.write("host_key", 0o644, "") }, true,
 			"error ssh_service.host_keys: DIR/host_key has the mode 0644: "},
 		{"no host key", certificates, func(g ground) { os.Remove(g.dir + "/host_key") }, true,
-			"error ssh_service.host_keys: open DIR/host_key: no such file or directory\n"},
+			"error ssh_service.host_keys: open DIR/host_key: no such file or directory; make it: ssh-keygen -t ed25519 -N '' -f DIR/host_key\n"},
 		{"no key of an authority", certificates, func(g ground) { g.write("ca.pub", 0o644, "x\n") }, true,
 			"error ssh_service.trusted_user_ca_keys: DIR/ca.pub:1: no public key; "},
 		{"a user's bad file", everything, func(g ground) { g.write("keys/bob", 0o644, "x\n") }, false,
