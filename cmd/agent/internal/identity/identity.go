@@ -4,6 +4,7 @@ package identity
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -68,6 +69,8 @@ func FromCertificate(certificate *ssh.Certificate) (Identity, error) {
 	return id, nil
 }
 
+var errNotUTF8 = errors.New("its value is not UTF-8")
+
 // writtenRoles is teleport-roles.
 type writtenRoles struct {
 	Version string   `json:"version"`
@@ -79,6 +82,9 @@ func roles(extensions map[string]string) ([]string, error) {
 	text, found := extensions[rolesExtension]
 	if !found {
 		return nil, nil
+	}
+	if !utf8.ValidString(text) {
+		return nil, errNotUTF8 // package json would make another role of it
 	}
 	var written writtenRoles
 	if err := json.Unmarshal([]byte(text), &written); err != nil {
@@ -108,6 +114,9 @@ func claims(extensions map[string]string) (map[string][]string, error) {
 	if !found {
 		return extensionClaims(extensions)
 	}
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("the extension %s: %w", traitsExtension, errNotUTF8)
+	}
 	var traits map[string][]string
 	if err := json.Unmarshal([]byte(text), &traits); err != nil {
 		return nil, fmt.Errorf(`the extension %s: not what Teleport writes, {"CLAIM":["VALUE"]}: %w`, traitsExtension, err)
@@ -127,7 +136,7 @@ func extensionClaims(extensions map[string]string) (map[string][]string, error) 
 			continue
 		}
 		if !utf8.ValidString(value) {
-			return nil, fmt.Errorf("the extension %s: its value is not UTF-8", shown(name))
+			return nil, fmt.Errorf("the extension %s: %w", shown(name), errNotUTF8)
 		}
 		claims[name] = []string{value}
 	}

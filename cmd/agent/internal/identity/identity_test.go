@@ -107,6 +107,8 @@ func TestExtensionsThatCannotBeTakenRefuseTheCertificate(t *testing.T) {
 			`the extension teleport-traits: not what Teleport writes, {"CLAIM":["VALUE"]}: json: cannot unmarshal string into Go value of type []string`},
 		{"a large extension", "a", map[string]string{"x": strings.Repeat("x", maxExtension+1)}, `the extension "x" has 65537 bytes; at most 65536`},
 		{"an extension that is not UTF-8", "a", map[string]string{"x": "\xff"}, `the extension "x": its value is not UTF-8`},
+		{"roles that are not UTF-8", "a", map[string]string{rolesExtension: "{\"roles\":[\"adm\xff\"]}"}, "the extension teleport-roles: its value is not UTF-8"},
+		{"traits that are not UTF-8", "a", map[string]string{traitsExtension: "{\"\xff\":[\"a\"]}"}, "the extension teleport-traits: its value is not UTF-8"},
 		{"many extensions", "a", many, "257 extensions with a value; at most 256"},
 	} {
 		_, err := FromCertificate(&ssh.Certificate{KeyId: test.id, Permissions: ssh.Permissions{Extensions: test.extensions}})
