@@ -137,6 +137,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"no service", "log: {level: info}\n", []string{"1:1: there is no section ssh_service; it says what to serve"}},
 		{"an empty section", "ssh_service:\n", []string{"1:14: ssh_service is nothing; it is a mapping, lines of KEY: VALUE"}},
 		{"large", strings.Repeat("#", maxFile+1), []string{"1:1: the file has more than 65536 bytes; is it the configuration?"}},
+		{"nested in a line", "a:\n" + strings.Repeat("- ", 20), []string{"2:1: more than 20 lists in a line; is it the configuration?"}},
 		{"nested", strings.Repeat("[", maxBrackets+1), []string{"1:2001: more than 2000 brackets; is it the configuration?"}},
 		{"byte order mark", "\ufeffssh_service:\n", []string{"1:1: the file begins with a byte order mark; save it as UTF-8 without one"}},
 		{"UTF-16", "\xff\xfes\x00", []string{"1:1: a byte that is not UTF-8; save the file as UTF-8"}},
@@ -182,6 +183,8 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"nothing for a text", with("service_name:"), []string{`4:19: ssh_service.pam.service_name: nothing is not a text`}},
 		{"a path for a service", with("service_name: /etc/pam.d/sshd"), []string{
 			`4:19: ssh_service.pam.service_name: "/etc/pam.d/sshd" is a path; write the name of the file in /etc/pam.d alone: "sshd"`}},
+		{"other", with("service_name: other"), []string{
+			`4:19: ssh_service.pam.service_name: "other" is what libpam reads for services without a file; name one that has a file`}},
 		{"upper case", with("service_name: SSHD"), []string{
 			`4:19: ssh_service.pam.service_name: "SSHD" has upper-case letters, which libpam makes lower-case; write "sshd"`}},
 		{"no service", with(`service_name: ""`), []string{
@@ -228,6 +231,8 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"a list as value", with("environment: {A: [a]}"), []string{`4:22: ssh_service.pam.environment.A: a list is not a value; write a text`}},
 		{"no quotes", with("environment:\n      A: {{ external.email }}"), []string{
 			`5:10: an expression without quotes; write "{{ … }}", or '{{ … }}' where it has quotes in it`}},
+		{"quotes in quotes", with("environment:\n      A: \"{{ external[\"a-b\"] }}\""), []string{
+			`5:10: an expression whose quotes end those around it; write '{{ … }}', with single ones`}},
 		{"in double quotes", with(`environment: {A: "{{ external.a-b }}"}`), []string{
 			`4:36: ssh_service.pam.environment.A: unexpected '-'; a name with other characters than letters, digits and _ is written external["name"]`}},
 		{"in single quotes", with(`environment: {A: 'é{{ regexp.replace(external.a, "(", "") }}'}`), []string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -53,6 +54,10 @@ func (d *document) wrong(at place, format string, args ...any) {
 // lists and mappings in brackets.
 const maxBrackets = 2000
 
+// dashes are lists in lists in one line, for which it needs that too, and memory
+// for each.
+var dashes = regexp.MustCompile(`(?m)^[ \t]*(?:[-?][ \t]+){20}`)
+
 // root parses the file. Nil: a problem says why not.
 func (d *document) root() ast.Node {
 	if !d.text() {
@@ -92,6 +97,9 @@ func (d *document) text() bool {
 		d.wrong(place{1, 1}, "the file has more than %d bytes; is it the configuration?", maxFile)
 	case bytes.HasPrefix(d.data, []byte("\ufeff")):
 		d.wrong(place{1, 1}, "the file begins with a byte order mark; save it as UTF-8 without one")
+	case dashes.Match(d.data):
+		at := dashes.FindIndex(d.data)[0]
+		d.wrong(place{1 + bytes.Count(d.data[:at], []byte("\n")), 1}, "more than 20 lists in a line; is it the configuration?")
 	default:
 		d.characters()
 	}
@@ -144,6 +152,9 @@ func (d *document) syntax(err error) {
 	case strings.Contains(line, ": {{"):
 		at.column = 1 + utf8.RuneCountInString(line[:strings.Index(line, "{{")])
 		d.wrong(at, `an expression without quotes; write "{{ … }}", or '{{ … }}' where it has quotes in it`)
+	case strings.Contains(line, `"{{`):
+		at.column = 1 + utf8.RuneCountInString(line[:strings.Index(line, `"{{`)])
+		d.wrong(at, `an expression whose quotes end those around it; write '{{ … }}', with single ones`)
 	default:
 		d.wrong(at, "not YAML: %s", text)
 	}

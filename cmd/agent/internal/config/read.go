@@ -151,6 +151,8 @@ var serviceName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.@+-]{0,254}$`)
 func (s section) service(key, fallback string) string {
 	name := s.string(key, fallback)
 	switch {
+	case s.has(key) && name == "other":
+		s.refuse(key, "%q is what libpam reads for services without a file; name one that has a file", name)
 	case !s.has(key), serviceName.MatchString(name):
 	case strings.Contains(name, "/"):
 		s.refuse(key, "%s is a path; write the name of the file in /etc/pam.d alone: %q", shown(name), path.Base(name))

@@ -11,7 +11,7 @@ import (
 // string reads a string of Go.
 func (p *parser) string() (string, error) {
 	if c := p.peek(); c != '"' && c != '`' {
-		return "", p.wrong(`expected a string in quotes, found %s`, p.next())
+		return "", p.wrong(`expected a string in double quotes or backquotes, found %s`, p.next())
 	}
 	quoted, err := strconv.QuotedPrefix(p.text[p.at:])
 	if err != nil {
