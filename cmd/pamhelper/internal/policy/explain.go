@@ -50,6 +50,12 @@ func (p places) meaning(offset int, text string) string {
 		return fmt.Sprintf("%s wants %s, not %s", fd.Name(), wanted(fd), tokenAt(p.text, offset))
 	}
 	md, token := p.messages[offset], tokenAt(p.text, offset)
+	switch {
+	case token == "/":
+		return "not text format; a comment begins with #"
+	case token == "]":
+		return "a value is missing before the ]; remove the comma"
+	}
 	if md == nil || !identifier.MatchString(token) {
 		return "not text format: " + printable(text)
 	}
@@ -57,7 +63,7 @@ func (p places) meaning(offset int, text string) string {
 	switch {
 	case fd == nil:
 		return unknownField(md, token)
-	case strings.Contains(text, "is repeated"):
+	case strings.Contains(text, "is repeated"), strings.Contains(text, "is already set"):
 		return fmt.Sprintf("%s is given twice; leave one", token)
 	case strings.Contains(text, "missing field separator"):
 		return fmt.Sprintf("%s needs a : before its value", token)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -17,22 +18,31 @@ func (w *walk) owned(f *os.File, full string) error {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return w.problem(full, "cannot be looked at: %v", err)
 	}
+	who, may, command := "", "", ""
+	switch {
+	case st.Uid != 0 && int(st.Uid) != w.euid:
+		who, may, command = fmt.Sprintf("belongs to uid %d", st.Uid), "own", "chown root"
+	case st.Mode&0o022 != 0:
+		writers := map[uint32]string{0o020: "its group", 0o002: "everybody", 0o022: "its group and everybody"}
+		who, may, command = "can be written by "+writers[st.Mode&0o022], "write", "chmod go-w"
+	default:
+		return nil
+	}
 	what := "a policy"
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		what = "a directory on the way to a policy"
+		if !isAbove(full, Location) {
+			// Somebody's home, or /tmp, is to stay as it is.
+			return w.problem(full, "%s, who could put another file or directory there; keep the policy elsewhere, such as in %s",
+				who, path.Dir(Location))
+		}
 	}
-	if st.Uid != 0 && int(st.Uid) != w.euid {
-		return w.problem(full, "belongs to uid %d, and only root may own %s; run: chown root %s", st.Uid, what, shellWord(full))
-	}
-	if st.Mode&0o022 == 0 {
-		return nil
-	}
-	who := map[uint32]string{0o020: "its group", 0o002: "everybody", 0o022: "its group and everybody"}[st.Mode&0o022]
-	if st.Mode&unix.S_ISVTX != 0 && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return w.problem(full, "can be written by %s, who could put another file or directory there; keep the policy elsewhere, such as in %s",
-			who, path.Dir(Location))
-	}
-	return w.problem(full, "can be written by %s, and only root may write %s; run: chmod go-w %s", who, what, shellWord(full))
+	return w.problem(full, "%s, and only root may %s %s; run: %s %s", who, may, what, command, shellWord(full))
+}
+
+// isAbove reports whether a directory is on the way to a file.
+func isAbove(dir, file string) bool {
+	return strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // shellWord is a path as a shell takes it.

@@ -126,12 +126,21 @@ func TestPolicyIsReadOnlyWhereRootAloneCanHaveWrittenIt(t *testing.T) {
 		{name: "in a directory that its group writes", arrange: func(s scene) { s.good(); s.chmod("/etc/pamhelper", 0o775) },
 			want: loc + ": /etc/pamhelper: can be written by its group, and only root may write a directory on the way to a policy; run: chmod go-w /etc/pamhelper"},
 		{name: "in a sticky directory", arrange: func(s scene) { s.good(); s.chmod("/etc/pamhelper", 0o1777) },
-			want: loc + ": /etc/pamhelper: can be written by its group and everybody, who could put another file or directory there; keep the policy elsewhere, such as in /etc/pamhelper"},
+			want: loc + ": /etc/pamhelper: can be written by its group and everybody, and only root may write a directory on the way to a policy; run: chmod go-w /etc/pamhelper"},
+		{name: "in somebody's home", arrange: func(s scene) { s.dir("/etc/home", 0o755); s.policy("/etc/home"); s.chown("/etc/home", somebody) },
+			load: "/etc/home/policy.textproto",
+			want: "/etc/home/policy.textproto: /etc/home: belongs to uid 4711, who could put another file or directory there; keep the policy elsewhere, such as in /etc/pamhelper"},
+		{name: "a file with odd characters in its name", arrange: func(s scene) {
+			s.dir("/etc/pamhelper", 0o755)
+			s.write("/etc/pamhelper/a b'c", sshd)
+			s.chmod("/etc/pamhelper/a b'c", 0o664)
+		}, load: "/etc/pamhelper/a b'c",
+			want: `/etc/pamhelper/a b'c: can be written by its group, and only root may write a policy; run: chmod go-w '/etc/pamhelper/a b'\''c'`},
 		{name: "below a directory that others write", arrange: func(s scene) { s.good(); s.chmod("/etc", 0o757) },
 			want: loc + ": /etc: can be written by everybody, and only root may write a directory on the way to a policy; run: chmod go-w /etc"},
 		{name: "in a directory with a space in its name", arrange: func(s scene) { s.dir("/etc/a b'c", 0o777); s.policy("/etc/a b'c") },
 			load: "/etc/a b'c/policy.textproto",
-			want: `/etc/a b'c/policy.textproto: /etc/a b'c: can be written by its group and everybody, and only root may write a directory on the way to a policy; run: chmod go-w '/etc/a b'\''c'`},
+			want: `/etc/a b'c/policy.textproto: /etc/a b'c: can be written by its group and everybody, who could put another file or directory there; keep the policy elsewhere, such as in /etc/pamhelper`},
 		{name: "through a link", arrange: func(s scene) { s.good(); s.link(loc, "/etc/here") }, load: "/etc/here"},
 		{name: "through a relative link up and down", arrange: func(s scene) {
 			s.good()

@@ -47,6 +47,8 @@ func TestTextThatIsNoPolicyIsRefusedWithItsPlace(t *testing.T) {
 		{"enum in quotes", `service { name: "sshd" proof: "PAM" }`, `F:1:31: proof wants PAM or AGENT, not "PAM"`},
 		{"value for a message", "service: \"sshd\"", `F:1:10: service wants { and its fields, not "sshd"`},
 		{"twice", "service { name: \"sshd\"\nname: \"su\" }", "F:2:1: name is given twice; leave one"},
+		{"number twice", "limits { logins: 1\nlogins: 2 }", "F:2:1: logins is given twice; leave one"},
+		{"comma behind the last", `service { name: "sshd" users { deny: ["a", ] } }`, "F:1:44: a value is missing before the ]; remove the comma"},
 		{"message twice", "limits {}\nlimits {}", "F:2:1: limits is given twice; leave one"},
 		{"no colon", `service { name "sshd" }`, "F:1:11: name needs a : before its value"},
 		{"not closed", "service {\n  name: \"sshd\"\n", "F:3:1: the file ends in the middle"},
@@ -56,7 +58,7 @@ func TestTextThatIsNoPolicyIsRefusedWithItsPlace(t *testing.T) {
 		{"bytes that are not UTF-8", `service { name: "\xff" }`, "F:1:17: the text of name is not right: contains invalid UTF-8"},
 		{"JSON", `{"service": [{"name": "sshd"}]}`, "F:1:1: not text format: "},
 		{"YAML", "service:\n  - name: sshd\n", "F:2:3: service wants { and its fields, not -"},
-		{"comment of another language", "// x\n" + sshd, "F:1:1: not text format: "},
+		{"comment of another language", "// x\n" + sshd, "F:1:1: not text format; a comment begins with #"},
 		{"control characters", "service { name: \x1b[2J }", `F:1:17: name wants a text in UTF-8 and in quotes, not \x1b`},
 		{"too large", sshd + strings.Repeat("#\n", maxSize/2), "F: is larger than 1048576 bytes"},
 	} {

@@ -17,6 +17,9 @@ func (f *File) validate() error {
 	v.limits(f.Policy.GetLimits())
 	v.deadlines(f.Policy.GetDeadlines())
 	v.users("agent", f.Policy.GetAgent())
+	if v.more {
+		v.problems = append(v.problems, &Problem{Name: f.Name, Text: "has more problems than these; mend them first"})
+	}
 	return errors.Join(v.problems...)
 }
 
@@ -24,10 +27,19 @@ func (f *File) validate() error {
 type validator struct {
 	file     *File
 	problems []error
+	more     bool // than are told
 }
+
+// maxProblems is how many are told at once. To find the place of each takes as long
+// as the file is.
+const maxProblems = 100
 
 // add notes a problem of the field with that path.
 func (v *validator) add(path, format string, args ...any) {
+	if len(v.problems) >= maxProblems {
+		v.more = true
+		return
+	}
 	v.problems = append(v.problems, v.file.Problem(path, fmt.Sprintf(format, args...)))
 }
 

@@ -149,12 +149,22 @@ func TestOrdinaryNamesAreTaken(t *testing.T) {
 		`users { allow: ["alice", "_apt", "host$", "a.b@example.org", "A-1"] deny: "alice" }`,
 		`users { allow_group: ["staff", "domain users", "CORP\\Benutzer äöü"] }`,
 		`variable: ["SITE_*", "A", "_X", "SITE1_ROLE", "TELEPORT_USERNAME"] module_getenv: ["SITE_A", "TELEPORT_ROLES", "TELEPORT_LOGIN"]`,
-		`client_variables { name: ["LC_*", "TZ", "XDG_*", "http_proxy", "GIT_PROTOCOL", "a*"] }`,
+		`client_variables { name: ["LC_*", "TZ", "XDG_RUNTIME_DIR", "http_proxy", "GIT_PROTOCOL", "a*"] }`,
 		`client_variables {} commands {}`,
 		`commands { line: ["/usr/lib/openssh/sftp-server", "echo 'a\n'"] }`,
 	} {
 		if _, err := Parse([]byte(inService(fields)), "F"); err != nil {
 			t.Errorf("%s: got %v, want none", fields, err)
 		}
+	}
+}
+
+// A broker that rereads its policy waits for the answer.
+func TestManyProblemsAreToldInPart(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte(inService(`users { allow: [`+strings.Repeat(`"!", `, 100000)+`"a"] }`)), "F")
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	if last := lines[len(lines)-1]; len(lines) != maxProblems+1 || last != "F: has more problems than these; mend them first" {
+		t.Errorf("got %d lines, and as the last %q, want %d and that there are more", len(lines), last, maxProblems+1)
 	}
 }

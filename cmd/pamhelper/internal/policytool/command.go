@@ -54,7 +54,7 @@ func checkCommand() *cobra.Command {
 FILE is named, and say what is wrong with it. A file with an error is not used at
 all: who can write it or a directory on the way to it besides root, a field that is
 not known, a value that makes no sense. All problems of the contents are told at
-once, each with its line and column.
+once, up to a hundred, each with its line and column.
 
 Where the file is good its services are looked at on this machine: a service whose
 PAM stack proves nothing is an error, since no login would be served. What is
