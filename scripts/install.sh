@@ -3,6 +3,8 @@
 # or configured.
 # Usage: [DESTDIR=DIR] [prefix=DIR] scripts/install.sh install|uninstall
 set -eu
+# Directories are for everybody to read and for root to write, whoever installs.
+umask 022
 cd -P "$(dirname "$0")/.."
 
 prefix=${prefix-/usr/local}
@@ -44,6 +46,7 @@ put() {
 	mkdir -p "$root${3%/*}"
 	new=$root$3.new
 	trap 'rm -f "$new"' EXIT
+	trap 'exit 1' HUP INT TERM
 	case "$2" in
 	# The units are written for packages, whose prefix is /usr.
 	scripts/systemd/*) sed "s:/usr/sbin/pamhelper:$prefix/sbin/pamhelper:g; s:/usr/bin/agent:$prefix/bin/agent:g" "$2" >"$new" ;;

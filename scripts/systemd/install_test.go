@@ -27,7 +27,11 @@ func binaries(t *testing.T) string {
 
 // run runs install.sh under a umask that an administrator may have.
 func run(bin, root, prefix, what string) (output string, err error) {
-	cmd := exec.Command("sh", "-c", "umask 077; exec ../install.sh "+what)
+	return runWith("077", bin, root, prefix, what)
+}
+
+func runWith(umask, bin, root, prefix, what string) (output string, err error) {
+	cmd := exec.Command("sh", "-c", "umask "+umask+"; exec ../install.sh "+what)
 	cmd.Env = append(os.Environ(), "BIN="+bin, "DESTDIR="+root, "prefix="+prefix)
 	text, err := cmd.CombinedOutput()
 	return string(text), err
@@ -87,6 +91,29 @@ func TestInstallPutsEveryFileWhereItBelongs(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+func TestDirectoriesAreReadByAllAndWrittenByRootWhateverTheUmask(t *testing.T) {
+	t.Parallel()
+	for _, umask := range []string{"077", "002", "000"} {
+		root := filepath.Join(t.TempDir(), "a b")
+		if output, err := runWith(umask, binaries(t), root, "/usr/local", "install"); err != nil {
+			t.Fatalf("install: %v, %q", err, output)
+		}
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Mode().Perm() != 0o755 {
+				t.Errorf("umask %s: %s has the mode %04o, want 0755", umask, strings.TrimPrefix(path, root), info.Mode().Perm())
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 
