@@ -75,6 +75,8 @@ var attempts = []attempt{
 	{"a TCP socket that calls itself unix in half of the word", func(*ground) error {
 		return raw(unix.SYS_SOCKET, unix.AF_INET|uintptr(unix.AF_UNIX)<<32, unix.SOCK_STREAM)
 	}, "ok", "EPERM", "system calls", ""},
+	{"a unix socket of datagrams", func(*ground) error { return socket(unix.AF_UNIX, unix.SOCK_DGRAM) }, "ok", "EPERM", "system calls", ""},
+	{"send to a socket elsewhere out of a pair", func(g *ground) error { return sendFromPair(g.outside + "/none") }, "ENOENT", "EPERM", "system calls", ""},
 	{"bind a socket from before", func(g *ground) error {
 		return unix.Bind(g.sockets.bind, &unix.SockaddrInet4{Addr: loopback})
 	}, "ok", "EPERM", "system calls", "EACCES"},
@@ -192,6 +194,17 @@ func connectUnix(path string) error {
 	}
 	defer unix.Close(fd)
 	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+}
+
+// sendFromPair needs no connect(2): a datagram has an address of its own.
+func sendFromPair(path string) error {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socketpair: %w", err)
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	return unix.Sendmsg(fds[0], []byte("x"), nil, &unix.SockaddrUnix{Name: path}, 0)
 }
 
 // pointer is the address of a string that is kept.

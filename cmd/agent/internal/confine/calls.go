@@ -32,7 +32,7 @@ var wholly = slices.Concat(
 	// Files, as far as Landlock lets see them.
 	[]uint32{unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_READLINKAT, unix.SYS_GETDENTS64, unix.SYS_GETCWD},
 	// Connections.
-	[]uint32{unix.SYS_ACCEPT4, unix.SYS_CONNECT, unix.SYS_SHUTDOWN, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
+	[]uint32{unix.SYS_ACCEPT4, unix.SYS_SHUTDOWN, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 		unix.SYS_GETSOCKOPT, unix.SYS_RECVFROM, unix.SYS_RECVMSG},
 	// Who and what it is.
 	[]uint32{unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETRESUID, unix.SYS_GETRESGID,
@@ -50,8 +50,8 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 // partly are the calls that may be made with some arguments only, by the process
-// pid.
-func partly(pid int) []rule {
+// pid. connects: it connects to a helper by itself.
+func partly(pid int, connects bool) []rule {
 	self := uint32(pid)
 	return []rule{
 		// No memory is made executable.
@@ -67,10 +67,11 @@ func partly(pid int) []rule {
 		// Files are not written, on a kernel without Landlock either.
 		{unix.SYS_OPENAT, anyOf{{without(2, unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)}}},
 		// No new sockets but for the helper.
-		{unix.SYS_SOCKET, anyOf{{is(0, unix.AF_UNIX)}}},
-		{unix.SYS_SOCKETPAIR, anyOf{{is(0, unix.AF_UNIX)}}},
-		// MSG_FASTOPEN connects, and is no connect(2).
-		{unix.SYS_SENDTO, anyOf{{without(3, unix.MSG_FASTOPEN)}}},
+		{unix.SYS_SOCKET, only(connects, anyOf{unixStream})},
+		{unix.SYS_CONNECT, only(connects, anyOf{{}})},
+		{unix.SYS_SOCKETPAIR, anyOf{unixStream}},
+		// MSG_FASTOPEN connects, and is no connect(2). Nor is an address.
+		{unix.SYS_SENDTO, anyOf{{without(3, unix.MSG_FASTOPEN), isNil(4)}}},
 		{unix.SYS_SENDMSG, anyOf{{without(2, unix.MSG_FASTOPEN)}}},
 		// F_SETOWN would have the kernel signal others.
 		{unix.SYS_FCNTL, anyOf{{is(1, unix.F_DUPFD_CLOEXEC)}, {is(1, unix.F_GETFD)}, {is(1, unix.F_SETFD)},
@@ -89,7 +90,20 @@ func partly(pid int) []rule {
 	}
 }
 
+// unixStream are the first arguments of socket(2) for a unix socket of a stream. One
+// of datagrams, even of a pair, sends to any socket that others listen on, such as
+// those of logs, and is no connect(2). The flags of the type are bits above.
+var unixStream = []condition{is(0, unix.AF_UNIX), with(1, unix.SOCK_STREAM), without(1, 0xf&^unix.SOCK_STREAM)}
+
+// only is the alternatives, or never.
+func only(when bool, a anyOf) anyOf {
+	if when {
+		return a
+	}
+	return nil
+}
+
 // filterFor is the filter of the process pid.
-func filterFor(pid int) *filter {
-	return &filter{arch: auditArch, wholly: wholly, partly: partly(pid), absent: absent}
+func filterFor(pid int, connects bool) *filter {
+	return &filter{arch: auditArch, wholly: wholly, partly: partly(pid, connects), absent: absent}
 }

@@ -26,6 +26,7 @@ const orderVariable = "CONFINE_TEST_ORDER"
 type order struct {
 	Base     string // holds dir, which may be read, and outside
 	Confine  bool
+	Alone    bool     // without sockets that it connects to
 	Sibling  int      // a process of the same uid
 	Abstract string   // the name of an abstract socket that somebody listens on
 	Threads  int      // that are there before it is confined
@@ -88,8 +89,11 @@ func child(text string) error {
 	}
 	start := began{PID: os.Getpid(), Address: l.Addr().String()}
 	if o.Confine {
-		start.Report, err = confine.Confine(confine.Config{ReadDirs: []string{g.dir}, SocketDirs: []string{g.dir},
-			Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		config := confine.Config{ReadDirs: []string{g.dir}, SocketDirs: []string{g.dir}, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+		if o.Alone {
+			config.SocketDirs = nil
+		}
+		start.Report, err = confine.Confine(config)
 		start.Error = fmt.Sprint(err)
 	}
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &start.Core); err != nil {

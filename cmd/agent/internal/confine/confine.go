@@ -17,8 +17,10 @@
 // What is open stays open: sockets to listen on, the broker's socket and log
 // files are opened before. Sockets to listen on have to be without Multipath TCP
 // (which is net.Listen's default: see net.ListenConfig.SetMultipathTCP), because
-// Landlock does not see that an accepted one is connected elsewhere. A kernel that lacks a protection is no error: what is
-// missing is reported, and logged.
+// Landlock does not see that an accepted one is connected elsewhere. What a file is
+// like, but for its contents, stays to be seen: neither Landlock nor seccomp look at
+// that. A kernel that lacks a protection is no error: what is missing is reported,
+// and logged.
 //
 // It is not a sandbox for other programs: a confined agent starts none. The user's
 // processes are children of a worker, and have nothing of this.
@@ -39,7 +41,8 @@ type Config struct {
 	// files. Each has to exist.
 	ReadDirs []string
 	// SocketDirs are the directories that hold the unix sockets connected to later
-	// (a helper at unix:PATH). Each has to exist.
+	// (a helper at unix:PATH). Each has to exist. Where there are none, no socket is
+	// made and none connected, whatever Landlock the kernel has.
 	SocketDirs []string
 	// Log receives what the kernel lacks, and one line of summary. Nil: nothing is
 	// logged.
@@ -74,18 +77,18 @@ func Confine(c Config) (report Report, err error) {
 	if err := forbidNewPrivileges(); err != nil {
 		return Report{}, err
 	}
-	kernel := landlockOfKernel()
+	kernel, connects := landlockOfKernel(), len(c.SocketDirs) > 0
 	if err := restrictFiles(rules); err != nil {
 		return Report{}, err
 	}
 	report.LandlockABI = kernel.abi
 	// Last: it forbids the calls that the others are made of.
-	seccomp, err := restrictCalls()
+	seccomp, err := restrictCalls(connects)
 	if err != nil {
 		return Report{}, err
 	}
 	report.Seccomp = seccomp.loaded
-	report.Lacks = append(kernel.lacks(seccomp.loaded), seccomp.lacks()...)
+	report.Lacks = append(kernel.lacks(seccomp.loaded, connects), seccomp.lacks()...)
 	report.log(c)
 	return report, nil
 }

@@ -127,6 +127,34 @@ func TestAKernelThatLacksProtections(t *testing.T) {
 	}
 }
 
+// The agent of a broker, on a kernel whose Landlock knows nothing of sockets, or
+// that has none.
+func TestAnAgentThatConnectsToNothingNeedsNoLandlock(t *testing.T) {
+	t.Parallel()
+	p := newProcess(t, newUID(), order{Threads: 1, Confine: true, Alone: true, Hide: []string{"landlock"}})
+	if !p.Report.Seccomp {
+		t.Fatalf("the report is %+v, and this test needs a kernel with seccomp", p.Report)
+	}
+	p.works("serve", func() error { return exchange(p.Address, "through TCP") })
+	p.works("receive", func() error { return sendPipe(p.messages) })
+	p.works("pass on", func() error { return writeBack(p.messages) })
+	p.say("attempts")
+	var answers []answer
+	p.read(&answers)
+	tried := 0
+	for i, a := range attempts {
+		if !strings.HasPrefix(a.name, "connect ") {
+			continue
+		}
+		if tried++; answers[i].Outcome != "EPERM" {
+			t.Errorf("%s: %s, want EPERM", a.name, answers[i].Outcome)
+		}
+	}
+	if tried < 5 {
+		t.Errorf("%d attempts to connect, want all five", tried)
+	}
+}
+
 // want is what the report says of an attempt.
 func (a attempt) want(r confine.Report) string {
 	for _, lack := range r.Lacks {

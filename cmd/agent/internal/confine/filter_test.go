@@ -23,9 +23,9 @@ const self = 4711 // the process that the filter is for
 // machine runs the filter as the kernel does.
 type machine struct{ *bpf.VM }
 
-func newMachine(t *testing.T) machine {
+func newMachine(t *testing.T, connects bool) machine {
 	t.Helper()
-	raw, err := filterFor(self).program()
+	raw, err := filterFor(self, connects).program()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func (m machine) answer(t *testing.T, arch, call uint32, args [6]uint64) uint32 
 const anyArgs = ^uint64(0)
 
 func TestTheFilterAnswersAccordingToArguments(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, true)
 	const upper = 1 << 32 // what the kernel does not see of an int
 	for _, test := range []struct {
 		what string
@@ -94,6 +94,15 @@ func TestTheFilterAnswersAccordingToArguments(t *testing.T) {
 		{"open a file without a name", unix.SYS_OPENAT, [6]uint64{anyArgs, 1, unix.O_TMPFILE | unix.O_RDWR}, answerEPERM},
 		{"openat2", unix.SYS_OPENAT2, [6]uint64{}, answerENOSYS},
 		{"a unix socket", unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_STREAM}, answerAllow},
+		{"a unix socket as Go makes it", unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_STREAM | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK}, answerAllow},
+		{"a connection", unix.SYS_CONNECT, [6]uint64{anyArgs, anyArgs, anyArgs}, answerAllow},
+		{"a unix socket of datagrams", unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_DGRAM}, answerEPERM},
+		{"a raw unix socket, which is one of datagrams", unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_RAW | unix.SOCK_CLOEXEC}, answerEPERM},
+		{"a unix socket of packets", unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_SEQPACKET}, answerEPERM},
+		{"a pair", unix.SYS_SOCKETPAIR, [6]uint64{unix.AF_UNIX, unix.SOCK_STREAM | unix.SOCK_CLOEXEC}, answerAllow},
+		{"a pair of datagram sockets", unix.SYS_SOCKETPAIR, [6]uint64{unix.AF_UNIX, unix.SOCK_DGRAM}, answerEPERM},
+		{"a sendto", unix.SYS_SENDTO, [6]uint64{3, 1, 1, unix.MSG_NOSIGNAL}, answerAllow},
+		{"a sendto to an address", unix.SYS_SENDTO, [6]uint64{3, 1, 1, 0, 0xc000000000, 16}, answerEPERM},
 		{"an IPv4 socket", unix.SYS_SOCKET, [6]uint64{unix.AF_INET, unix.SOCK_STREAM}, answerEPERM},
 		{"a netlink socket: also a number of a call", unix.SYS_SOCKET, [6]uint64{unix.AF_NETLINK, unix.SOCK_RAW}, answerEPERM},
 		{"a message", unix.SYS_SENDMSG, [6]uint64{3, 1, unix.MSG_NOSIGNAL}, answerAllow},
@@ -117,9 +126,29 @@ func TestTheFilterAnswersAccordingToArguments(t *testing.T) {
 	}
 }
 
+// An agent of a broker is given every socket that it needs.
+func TestAnAgentThatConnectsToNothingHasNoSockets(t *testing.T) {
+	m := newMachine(t, false)
+	for name, test := range map[string]struct {
+		call uint32
+		args [6]uint64
+		want uint32
+	}{
+		"a unix socket":     {unix.SYS_SOCKET, [6]uint64{unix.AF_UNIX, unix.SOCK_STREAM}, answerEPERM},
+		"connect":           {unix.SYS_CONNECT, [6]uint64{3, 1, 16}, answerEPERM},
+		"accept":            {unix.SYS_ACCEPT4, [6]uint64{3, 0, 0, unix.SOCK_CLOEXEC}, answerAllow},
+		"a message":         {unix.SYS_SENDMSG, [6]uint64{3, 1, unix.MSG_NOSIGNAL}, answerAllow},
+		"a received socket": {unix.SYS_RECVMSG, [6]uint64{3, 1, unix.MSG_CMSG_CLOEXEC}, answerAllow},
+	} {
+		if got := m.answer(t, auditArch, test.call, test.args); got != test.want {
+			t.Errorf("%s: the filter answers %#x, want %#x", name, got, test.want)
+		}
+	}
+}
+
 // Whatever the arguments are.
 func TestTheFilterRefuses(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, true)
 	for name, call := range map[string]uint32{
 		"execve": unix.SYS_EXECVE, "execveat": unix.SYS_EXECVEAT, "ptrace": unix.SYS_PTRACE,
 		"process_vm_readv": unix.SYS_PROCESS_VM_READV, "process_vm_writev": unix.SYS_PROCESS_VM_WRITEV, "process_madvise": unix.SYS_PROCESS_MADVISE,
@@ -151,7 +180,7 @@ func TestTheFilterRefuses(t *testing.T) {
 }
 
 func TestTheFilterRefusesTheCallsOfOtherABIs(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, true)
 	for what, arch := range map[string]uint32{"i386": unix.AUDIT_ARCH_I386, "arm": unix.AUDIT_ARCH_ARM, "none": 0} {
 		for call := range uint32(600) {
 			if got := m.answer(t, arch, call, [6]uint64{}); got != answerEPERM {
@@ -169,7 +198,7 @@ func TestTheFilterRefusesTheCallsOfOtherABIs(t *testing.T) {
 
 // A number in two places would make one of them dead.
 func TestEachCallIsInTheFilterOnce(t *testing.T) {
-	f := filterFor(self)
+	f := filterFor(self, true)
 	all := slices.Concat(f.wholly, f.absent)
 	for _, r := range f.partly {
 		all = append(all, r.call)
@@ -180,7 +209,7 @@ func TestEachCallIsInTheFilterOnce(t *testing.T) {
 			t.Errorf("call %d stands twice", all[i])
 		}
 	}
-	m := newMachine(t)
+	m := newMachine(t, true)
 	for call := range uint32(600) {
 		_, listed := slices.BinarySearch(all, call)
 		if got := m.answer(t, auditArch, call, [6]uint64{}); !listed && got != answerEPERM {
@@ -202,7 +231,7 @@ var notAfterStart = map[string]string{
 // The calls that the runtime makes itself stand in two of its files: a release of
 // Go that makes another one is noticed here, not by a server that stands still.
 func TestTheFilterKnowsTheCallsOfTheRuntime(t *testing.T) {
-	f := filterFor(self)
+	f := filterFor(self, true)
 	known := slices.Concat(f.wholly, f.absent)
 	for _, r := range f.partly {
 		known = append(known, r.call)

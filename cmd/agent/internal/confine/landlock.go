@@ -44,17 +44,19 @@ var landlockLevels = []struct {
 	abi      int
 	open     string
 	closedBy string
+	// connects: only for an agent that connects to nothing.
+	connects bool
 }{
-	{1, "reading files outside of the agent's directories", ""},
-	{1, "writing, making and removing files", bySeccomp},
-	{3, "truncating files", bySeccomp},
-	{4, "new TCP connections and ports", bySeccomp},
-	{4, "connecting an accepted TCP connection elsewhere", ""},
-	{5, "other ioctls on devices", bySeccomp},
-	{6, "connecting to abstract unix sockets of others", ""},
-	{6, "signals to others", bySeccomp},
-	{9, "connecting to unix sockets outside of the agent's directories", ""},
-	{10, "UDP", bySeccomp},
+	{1, "reading files outside of the agent's directories", "", false},
+	{1, "writing, making and removing files", bySeccomp, false},
+	{3, "truncating files", bySeccomp, false},
+	{4, "new TCP connections and ports", bySeccomp, false},
+	{4, "connecting an accepted TCP connection elsewhere", bySeccomp, true},
+	{5, "other ioctls on devices", bySeccomp, false},
+	{6, "connecting to abstract unix sockets of others", bySeccomp, true},
+	{6, "signals to others", bySeccomp, false},
+	{9, "connecting to unix sockets outside of the agent's directories", bySeccomp, true},
+	{10, "UDP", bySeccomp, false},
 }
 
 const bySeccomp = "seccomp"
@@ -98,15 +100,16 @@ func (k kernelLandlock) usable() int {
 	return k.abi
 }
 
-// lacks tells what stays open, given whether system calls are limited.
-func (k kernelLandlock) lacks(seccomp bool) []Lack {
+// lacks tells what stays open, given whether system calls are limited, and whether
+// the agent connects to a helper.
+func (k kernelLandlock) lacks(seccomp, connects bool) []Lack {
 	var lacks []Lack
 	for _, l := range landlockLevels {
 		if k.usable() >= l.abi {
 			continue
 		}
 		lack := Lack{Protection: "landlock", Open: l.open, Needs: k.needs(l.abi)}
-		if seccomp {
+		if seccomp && !(l.connects && connects) {
 			lack.ClosedBy = l.closedBy
 		}
 		lacks = append(lacks, lack)

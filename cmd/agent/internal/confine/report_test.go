@@ -44,7 +44,7 @@ func TestWhatEachKernelLacks(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v seccomp %v", test.kernel, test.seccomp), func(t *testing.T) {
 			var open, closed []string
-			for _, lack := range test.kernel.lacks(test.seccomp) {
+			for _, lack := range test.kernel.lacks(test.seccomp, true) {
 				if lack.Needs == "" || lack.Protection != "landlock" {
 					t.Errorf("%+v does not say what it needs of Landlock", lack)
 				}
@@ -57,6 +57,19 @@ func TestWhatEachKernelLacks(t *testing.T) {
 			compare(t, "open", open, test.open)
 			compare(t, "closed by seccomp", closed, test.closed)
 		})
+	}
+}
+
+func TestAnAgentThatConnectsToNothingNeedsNoLandlockForThat(t *testing.T) {
+	var open []string
+	for _, lack := range (kernelLandlock{}).lacks(true, false) {
+		if lack.ClosedBy == "" {
+			open = append(open, lack.Open)
+		}
+	}
+	compare(t, "open", open, []string{"reading files"})
+	if lacks := (kernelLandlock{abi: 4}).lacks(false, false); lacks[1].ClosedBy != "" {
+		t.Errorf("%+v, want nothing closed by seccomp where there is none", lacks)
 	}
 }
 
@@ -76,12 +89,12 @@ func TestWhatALackNeeds(t *testing.T) {
 		{kernelLandlock{abi: 7}, "Landlock ABI 10; the kernel has 7"},
 		{kernelLandlock{off: "Landlock to be enabled"}, "Landlock to be enabled"},
 	} {
-		lacks := test.kernel.lacks(true)
+		lacks := test.kernel.lacks(true, true)
 		if got := lacks[len(lacks)-1].Needs; got != test.want {
 			t.Errorf("%+v needs %q, want %q", test.kernel, got, test.want)
 		}
 	}
-	scopes := kernelLandlock{abi: 7, scopeBug: true}.lacks(true)[0]
+	scopes := kernelLandlock{abi: 7, scopeBug: true}.lacks(true, true)[0]
 	if want := "a kernel whose Landlock is mended (erratum 2)"; scopes.Needs != want {
 		t.Errorf("%+v, want it to need %q", scopes, want)
 	}
@@ -117,7 +130,7 @@ func TestTheLogTellsWhatIsOpen(t *testing.T) {
 		}
 		return a
 	}}))
-	report := Report{LandlockABI: 7, Seccomp: true, Lacks: kernelLandlock{abi: 7}.lacks(true)}
+	report := Report{LandlockABI: 7, Seccomp: true, Lacks: kernelLandlock{abi: 7}.lacks(true, true)}
 	report.log(Config{ReadDirs: []string{"/etc/agent"}, Log: log})
 	want := `level=WARN msg="the kernel lacks a protection" protection=landlock open="connecting to unix sockets outside of the agent's directories" needs="Landlock ABI 9; the kernel has 7"
 level=INFO msg="the kernel lacks a protection" protection=landlock open=UDP needs="Landlock ABI 10; the kernel has 7" closed_by=seccomp

@@ -26,8 +26,8 @@ func (s seccompState) lacks() []Lack {
 
 // restrictCalls loads the filter for all threads. What it refuses stands in the
 // kernel's audit log.
-func restrictCalls() (seccompState, error) {
-	filter := filterFor(os.Getpid())
+func restrictCalls(connects bool) (seccompState, error) {
+	filter := filterFor(os.Getpid(), connects)
 	if filter == nil {
 		return seccompState{needs: "an agent that knows the system calls of " + runtime.GOARCH}, nil
 	}
