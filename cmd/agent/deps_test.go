@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"cmd/pamhelper/internal/broker":      {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/internal/loginrecord": {},
 	"cmd/pamhelper/internal/policy":      {"proto"},
-	"cmd/pamhelper/internal/policytool": {"proto", "pkg/pamstack", "cmd/pamhelper/internal/policy",
+	"cmd/pamhelper/internal/policytool": {"proto", "pkg/pamstack", "pkg/pamstack/check", "cmd/pamhelper/internal/policy",
 		"cmd/pamhelper/internal/stackview"},
 	// What a configuration and a certificate mean is known without a login.
 	"cmd/agent/internal/config":     {"cmd/agent/internal/expression"},

@@ -59,7 +59,8 @@ once, up to a hundred, each with its line and column.
 Where the file is good its services are looked at on this machine: a service whose
 PAM stack proves nothing is an error, since no login would be served. What is
 possible but should be meant is a warning: root logins, proof by the agent alone,
-users and groups that do not exist, a service without a file.
+auth lines that verify nothing, users and groups that do not exist, a service
+without a file.
 
 Exit status: 0 the policy is good, with warnings or not, 1 it is refused, 2 usage.`,
 		Args: cobra.MaximumNArgs(1),

@@ -25,7 +25,8 @@ func draft(t *testing.T, text string) string {
 	return name
 }
 
-// services are PAM files in a directory that is read as /etc/pam.d is.
+// services are PAM files in a directory that is read as /etc/pam.d is, beside the
+// machine's modules.
 func services(t *testing.T, files map[string]string) pamstack.Config {
 	t.Helper()
 	root := t.TempDir()
@@ -38,9 +39,43 @@ func services(t *testing.T, files map[string]string) pamstack.Config {
 			t.Fatal(err)
 		}
 	}
+	libpam := detected(t)
+	modules(t, libpam.ModuleDir, filepath.Join(root, "lib/security"))
 	return pamstack.Config{Root: root, Libpam: pamstack.Libpam{
 		Debian: true, Confdir: true, ServiceDirs: []string{"/etc/pam.d"}, ModuleDir: "/lib/security/",
+		Class: libpam.Class, Machine: libpam.Machine,
 	}}
+}
+
+// detected is the machine's libpam.
+func detected(t *testing.T) pamstack.Libpam {
+	t.Helper()
+	path, err := pamstack.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	libpam, err := pamstack.Detect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return libpam
+}
+
+// modules copies those that verify, and those that only seem to, into a directory.
+func modules(t *testing.T, from, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pam_unix.so", "pam_permit.so", "pam_wheel.so"} {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 const (
@@ -58,6 +93,8 @@ var files = map[string]string{
 	"hosts": "auth sufficient pam_rhosts.so\n",
 	"later": sound + "account sufficient pam_rootok.so\n",
 	"auth":  "auth required pam_unix.so\n",
+	"open":  strings.Replace(sound, "pam_unix.so", "pam_permit.so", 1),
+	"wheel": "auth sufficient pam_wheel.so trust\n" + sound,
 }
 
 // checked is the output of "policy check" on a draft, with F for its name.
@@ -115,6 +152,14 @@ func TestCheckSaysWhatIsPossibleButShouldBeMeant(t *testing.T) {
 			`F:1:17: error: service[0] "deep".name: would not be served: pam_timestamp.so in its auth lines (/etc/pam.d/inner:1) lets in who was asked a short time ago; use a service without it, or proof AGENT`}, true},
 		{"a machine is believed, in an include", `service { name: "good" } service { name: "host" }`, []string{
 			`F:1:42: error: service[1] "host".name: would not be served: pam_rhosts.so in its auth lines (/etc/pam.d/hosts:1) believes the machine that a login comes from; use a service without it, or proof AGENT`}, true},
+		{"everybody is let in", `service { name: "open" }`, []string{
+			`F:1:17: warning: service[0] "open".name: authenticate can succeed, and no module of the stack verifies anything (/etc/pam.d/open:1); see: pamhelper check open`,
+			"F: ok, 1 service, 1 warning"}, false},
+		{"everybody is let in by the agent", `service { name: "open" proof: AGENT }`, []string{
+			`F:1:31: warning: service[0] "open".proof: AGENT: ` + unproved, "F: ok, 1 service, 1 warning"}, false},
+		{"a group is believed", `service { name: "wheel" }`, []string{
+			`F:1:17: warning: service[0] "wheel".name: the success of pam_wheel is enough (/etc/pam.d/wheel:1); see: pamhelper check wheel`,
+			"F: ok, 1 service, 1 warning"}, false},
 		{"root is let in, and nothing is authenticated", `service { name: "root" proof: AGENT }`,
 			[]string{`F:1:31: warning: service[0] "root".proof: AGENT: ` + unproved, "F: ok, 1 service, 1 warning"}, false},
 		{"root has an account", `service { name: "later" }`, []string{"F: ok, 1 service"}, false},

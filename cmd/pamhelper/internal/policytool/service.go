@@ -4,10 +4,12 @@ package policytool
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
+	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -44,6 +46,7 @@ func (c *checker) stack(at string, s *pb.Service) {
 	}
 	if s.GetProof() == pb.Service_PAM {
 		c.proves(name, stack)
+		c.verifies(name, s.GetName())
 		c.lines(name, stack, pamstack.Auth)
 	}
 	c.lines(name, stack, pamstack.Account)
@@ -60,6 +63,26 @@ func (c *checker) proves(at string, stack *pamstack.Stack) {
 		if why := policy.WithoutProof(module); why != "" {
 			c.refuse(at, "would not be served: %s in its auth lines (%s:%d) %s; use a service without it, or proof AGENT", module, h.Line.File, h.Line.Number, why)
 		}
+	}
+}
+
+// verifies tells where pamhelper check says of auth lines that they let in without
+// having verified anything.
+func (c *checker) verifies(at, service string) {
+	config, err := c.source.Resolve()
+	if err != nil {
+		return // as Load has told
+	}
+	found, err := check.Run([]string{service}, config)
+	if err != nil {
+		c.warn(at, "its auth lines cannot be checked: %v", err)
+		return
+	}
+	for _, f := range found {
+		if f.Severity == check.Info || !strings.HasPrefix(f.ID, "auth-") || !slices.Contains(f.Services, service) {
+			continue
+		}
+		c.warn(at, "%s (%s:%d); see: pamhelper check %s", strings.TrimSuffix(f.Problem, "."), f.File, f.Line, service)
 	}
 }
 
