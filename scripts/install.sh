@@ -72,8 +72,10 @@ install)
 		installed below $prefix; nothing has been enabled or started. Next, as root:
 		  systemd-sysusers pamhelper.conf && systemd-tmpfiles --create pamhelper.conf && systemctl daemon-reload
 		then, with the agent's configuration in /etc/pamhelper/agent.yaml, one of:
-		  systemctl enable --now pamhelper-agent.service    # workers from a socket of systemd
+		  systemctl enable --now pamhelper-agent.service    # workers from a socket of systemd: with helper: unix:/run/pamhelper.sock
 		  systemctl enable --now pamhelper-broker.service   # workers from a broker; a port below 1024
+		The host key is to be read by the group pamhelper-agent. What is missing:
+		  setpriv --reuid pamhelper-agent --regid pamhelper-agent --clear-groups $prefix/bin/agent check
 	END
 	;;
 uninstall)

@@ -32,6 +32,9 @@ func HostKey(file string) (ssh.Signer, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; make it: ssh-keygen -t ed25519 -N '' -f %s", err, file)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w; let the agent's own group read it: chgrp GROUP %s; chmod 0640 %s", err, file, file)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // generated is a key that ssh-keygen made, without and with .pub.
@@ -72,6 +75,29 @@ func TestHostKeysThatAreOfNoUseAreToldApart(t *testing.T) {
 	}
 	if _, err := HostKey(wrote(t, 0o640, key)); err != nil {
 		t.Errorf("readable by its group: got %v, want it to be taken", err)
+	}
+}
+
+// Root reads everything: the test reads as another user.
+func TestAHostKeyThatTheAgentCannotReadIsToldWithTheRemedy(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to read as a user who may not")
+	}
+	file := wrote(t, 0o600, content(t, generated(t, "-N", "", "-t", "ed25519")))
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and not unlocked: the thread ends with its user
+		if err := unix.Setfsuid(64001); err != nil {
+			failed <- err
+			return
+		}
+		_, err := HostKey(file)
+		failed <- err
+	}()
+	want := "let the agent's own group read it: chgrp GROUP " + file + "; chmod 0640 " + file
+	if err := <-failed; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

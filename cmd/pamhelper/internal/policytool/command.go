@@ -37,7 +37,11 @@ To begin, take the policy in effect and change it:
 
   pamhelper policy show >policy.textproto
   pamhelper policy check --draft policy.textproto
-  install -D -m 644 policy.textproto ` + policy.Location,
+  install -D -m 644 policy.textproto ` + policy.Location + `.new
+  mv ` + policy.Location + `.new ` + policy.Location + `
+
+Only mv puts it there at once: with install or an editor, a login that starts in
+between finds no file and goes by the built-in policy, or finds half of one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
