@@ -151,12 +151,12 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"duplicate section", top("log: {}\nlog: {}"), []string{"5:1: the key log stands in line 4 already; remove one of them"}},
 		{"duplicate key", with("enabled: no"), []string{"4:5: the key enabled stands in line 3 already; remove one of them"}},
 		{"duplicate variable", with("environment: {A: b, A: c}"), []string{"4:25: the key A stands in line 4 already; remove one of them"}},
-		{"anchor", ssh("listen_addr: &a 1"), []string{"3:16: ssh_service.listen_addr: an anchor or alias (&, *) is not a text"}},
+		{"anchor", ssh("listen_addr: &a 1"), []string{"3:16: ssh_service.listen_addr: an anchor or alias (&, *) is not ADDRESS:PORT, such as 0.0.0.0:3022 or [::]:3022"}},
 		{"alias of a section", "a: &a {enabled: yes}\nssh_service: *a\n", []string{
 			"1:1: a is not known; the keys of the file are ssh_service, auth_service, helper, log",
 			"2:14: ssh_service is an anchor or alias (&, *); it is a mapping, lines of KEY: VALUE"}},
 		{"merge", ssh("<<: {enabled: no}"), []string{"3:3: << merges another mapping, which is not taken here; write the keys out"}},
-		{"tag", ssh("listen_addr: !!str 1"), []string{"3:16: ssh_service.listen_addr: a tag (!!str) is not a text"}},
+		{"tag", ssh("listen_addr: !!str 1"), []string{"3:16: ssh_service.listen_addr: a tag (!!str) is not ADDRESS:PORT, such as 0.0.0.0:3022 or [::]:3022"}},
 		{"a number as key", ssh("1: 2"), []string{`3:3: "1" is no key; a key is a plain word`}},
 
 		{"unknown key", with("use_pam_auht: yes"), []string{"4:5: ssh_service.pam.use_pam_auht is not known; did you mean use_pam_auth?"}},
@@ -192,6 +192,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"one service, two proofs", ssh("password_service_name: sshd"), []string{
 			`3:26: ssh_service.password_service_name: "sshd" is pam.service_name too, whose logins the agent proves, and not PAM; name another service, or write pam.use_pam_auth: yes`}},
 
+		{"a port alone", ssh("listen_addr: 22"), []string{`3:16: ssh_service.listen_addr: "22" is not ADDRESS:PORT, such as 0.0.0.0:3022 or [::]:3022`}},
 		{"no port", ssh("listen_addr: 127.0.0.1"), []string{`3:16: ssh_service.listen_addr: "127.0.0.1" is not ADDRESS:PORT, such as 0.0.0.0:3022 or [::]:3022`}},
 		{"a name", ssh("listen_addr: localhost:22"), []string{`3:16: ssh_service.listen_addr: "localhost" is no numeric address; write one, such as 0.0.0.0:22`}},
 		{"a port too large", ssh("listen_addr: 127.0.0.1:65536"), []string{

@@ -42,7 +42,7 @@ func (d *document) config() *Config {
 func readSSH(s section) SSHService {
 	ssh := SSHService{
 		Enabled:             s.bool("enabled", true),
-		ListenAddr:          s.string("listen_addr", defaultListenAddr),
+		ListenAddr:          s.address("listen_addr", defaultListenAddr),
 		HostKeys:            s.files("host_keys"),
 		TrustedUserCAKeys:   s.files("trusted_user_ca_keys"),
 		AuthorizedKeys:      s.pattern("authorized_keys"),
@@ -56,7 +56,6 @@ func readSSH(s section) SSHService {
 	if _, there := s.values["host_keys"]; !there {
 		ssh.HostKeys = []string{defaultHostKey}
 	}
-	s.address("listen_addr")
 	s.pamOf(&ssh)
 	return ssh
 }
@@ -125,15 +124,16 @@ func readLog(s section) Log {
 }
 
 // address is HOST:PORT that can be listened on.
-func (s section) address(key string) {
-	if !s.has(key) {
-		return
+func (s section) address(key, fallback string) string {
+	node, there := s.values[key]
+	if !there {
+		return fallback
 	}
-	word, _ := text(s.values[key])
+	word, ok := text(node)
 	host, port, err := net.SplitHostPort(word)
-	if err != nil {
-		s.refuse(key, "%s is not ADDRESS:PORT, such as %s or [::]:3022", shown(word), defaultListenAddr)
-		return
+	if !ok || err != nil {
+		s.refuse(key, "%s is not ADDRESS:PORT, such as %s or [::]:3022", kind(node), defaultListenAddr)
+		return ""
 	}
 	if _, err := netip.ParseAddr(host); host != "" && err != nil {
 		s.refuse(key, "%s is no numeric address; write one, such as %s", shown(host), net.JoinHostPort("0.0.0.0", port))
@@ -141,6 +141,7 @@ func (s section) address(key string) {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		s.refuse(key, "%s is no port; a port is a number from 1 to 65535, or 0 for one that is free", shown(port))
 	}
+	return word
 }
 
 // serviceName is what libpam takes for a service, and what it does not turn into
