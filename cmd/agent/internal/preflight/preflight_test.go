@@ -203,6 +203,12 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"an open door where PAM proves", secondFactor, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, true, "error DIR/pam.d/teleport:1: "},
+		{"root is let in where PAM proves", secondFactor, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "auth sufficient pam_rootok.so\nauth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+		}, false, "warning DIR/pam.d/teleport:1: the success of pam_rootok is enough; for more: pamhelper check teleport\n"},
+		{"root is let in where nobody asks", certificates, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "auth sufficient pam_rootok.so\nauth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+		}, false, "ok ssh_service.pam.service_name: the service teleport is read from DIR/pam.d/teleport, proof AGENT\n"},
 		{"an open door that nobody uses", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "warning DIR/pam.d/teleport:1: "},

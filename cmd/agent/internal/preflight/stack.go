@@ -59,7 +59,9 @@ func runsScript(h *pamstack.Handler) bool {
 	return h.Path == "pam_exec.so" || strings.HasSuffix(h.Path, "/pam_exec.so")
 }
 
-// findings are those of pamhelper check that are at least warnings.
+// findings are those of pamhelper check that are at least warnings. That one module's
+// word is enough is normal on a machine, and not for the proof of a login: some such
+// services the helper does not serve.
 func (r *Report) findings(s service, pam pamstack.Config) {
 	found, err := check.Run([]string{s.name}, pam)
 	if err != nil {
@@ -67,7 +69,8 @@ func (r *Report) findings(s service, pam pamstack.Config) {
 		return
 	}
 	for _, f := range found {
-		if f.Severity == check.Info || !slices.Contains(f.Services, s.name) {
+		trusted := f.ID == "auth-trusted" && s.proof == pb.Service_PAM
+		if f.Severity == check.Info && !trusted || !slices.Contains(f.Services, s.name) {
 			continue
 		}
 		level := Warning
