@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/output"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -15,7 +16,7 @@ type following struct {
 	signals signals
 	// forAgent says which signals end the agent instead of going to the process.
 	forAgent func(os.Signal) bool
-	outputs  []*output
+	outputs  []*output.Output
 	broken   <-chan error // why the process has nobody to talk to any more; nil: never
 }
 
@@ -41,8 +42,8 @@ func (f following) follow() error {
 	}
 	f.broken = nil // nobody is left to talk to
 	for _, o := range f.outputs {
-		o.finish()
-		if err := f.until(o.passed, func(os.Signal) bool { return true }); err != nil {
+		o.Finish()
+		if err := f.until(o.Passed, func(os.Signal) bool { return true }); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/output"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -35,9 +36,9 @@ func overPipes(ctx context.Context, client *ipc.Client, command ipc.Command, sig
 		defer stdin.w.Close()
 		io.Copy(struct{ io.Writer }{stdin.w}, input{reading, os.Stdin}) // a process may not want it all
 	}()
-	outputs := []*output{
-		pass(stdout.r, os.Stdout, func() int { return inPipe(stdout.r) }),
-		pass(stderr.r, os.Stderr, func() int { return inPipe(stderr.r) }),
+	outputs := []*output.Output{
+		output.Pass(stdout.r, os.Stdout, func() int { return output.InPipe(stdout.r) }),
+		output.Pass(stderr.r, os.Stderr, func() int { return output.InPipe(stderr.r) }),
 	}
 	err = following{process: process, signals: signals, forAgent: impatience(), outputs: outputs}.follow()
 	return errors.Join(err, unwritten(outputs[0], "standard output"), unwritten(outputs[1], "standard error"))
@@ -45,16 +46,16 @@ func overPipes(ctx context.Context, client *ipc.Client, command ipc.Command, sig
 
 // unwritten is what kept output from being passed on. That nobody reads it is no
 // failure: the process was told by its own pipe.
-func unwritten(o *output, name string) error {
+func unwritten(o *output.Output, name string) error {
 	select {
-	case <-o.passed:
+	case <-o.Passed:
 	default:
 		return nil // given up
 	}
-	if o.err == nil || errors.Is(o.err, syscall.EPIPE) {
+	if o.Err() == nil || errors.Is(o.Err(), syscall.EPIPE) {
 		return nil
 	}
-	return &exitError{exitHelper, fmt.Errorf("%s: %w", name, o.err)}
+	return &exitError{exitHelper, fmt.Errorf("%s: %w", name, o.Err())}
 }
 
 // impatience tells a second SIGINT or SIGTERM within a second from the first:

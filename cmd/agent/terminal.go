@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/output"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -40,21 +41,17 @@ func onTerminal(ctx context.Context, client *ipc.Client, command ipc.Command, si
 	broken := make(chan error, 2)
 	// Not waited for: the key it was to read may have gone to another reader.
 	go typeInto(process.Master, input{attached, local.file}, broken)
-	screen := pass(process.Master, os.Stdout, func() int { return maxHeld })
+	screen := output.Pass(process.Master, os.Stdout, func() int { return output.MaxInTerminal })
 	go func() {
-		<-screen.passed
-		switch {
-		case errors.Is(screen.err, syscall.EIO):
+		switch err := screen.Err(); {
+		case errors.Is(err, syscall.EIO):
 			broken <- hungUp
-		case screen.err != nil:
-			broken <- &exitError{exitLost, fmt.Errorf("standard output: %w", screen.err)}
+		case err != nil:
+			broken <- &exitError{exitLost, fmt.Errorf("standard output: %w", err)}
 		}
 	}()
-	return following{process: process, signals: signals, forAgent: endsTerminal, outputs: []*output{screen}, broken: broken}.follow()
+	return following{process: process, signals: signals, forAgent: endsTerminal, outputs: []*output.Output{screen}, broken: broken}.follow()
 }
-
-// maxHeld is more than a terminal holds of what was written to it, in bytes.
-const maxHeld = 64 << 10
 
 // endsTerminal: a raw terminal sends no signals. One that comes all the same is
 // from somebody who wants the agent to end, or says that the terminal is gone.

@@ -1,4 +1,4 @@
-package main
+package output_test
 
 import (
 	"bytes"
@@ -7,7 +7,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/output"
 )
+
+// pipe is both ends of a pipe.
+type pipe struct{ r, w *os.File }
+
+func closeAll(files ...*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}
 
 func newPipe(t *testing.T) (p pipe) {
 	t.Helper()
@@ -39,8 +50,8 @@ func TestAllThatAProcessWroteIsPassedOn(t *testing.T) {
 	if _, err := from.w.Write(wrote); err != nil {
 		t.Fatal(err)
 	}
-	o := pass(from.r, to.w, func() int { return inPipe(from.r) })
-	o.finish()
+	o := output.Pass(from.r, to.w, func() int { return output.InPipe(from.r) })
+	o.Finish()
 	got := make([]byte, len(before)+len(wrote))
 	to.r.SetReadDeadline(time.Now().Add(20 * time.Second))
 	for n := 0; n < len(got); {
@@ -53,9 +64,9 @@ func TestAllThatAProcessWroteIsPassedOn(t *testing.T) {
 	if !bytes.Equal(got[len(before):], wrote) {
 		t.Error("got other bytes than were written")
 	}
-	<-o.passed
-	if o.err != nil {
-		t.Errorf("got %v, want no error", o.err)
+	<-o.Passed
+	if o.Err() != nil {
+		t.Errorf("got %v, want no error", o.Err())
 	}
 }
 
@@ -78,9 +89,9 @@ func TestAWriterInTheBackgroundIsNotWaitedFor(t *testing.T) {
 			}
 		}
 	}()
-	o := pass(from.r, null, func() int { return inPipe(from.r) })
-	o.finish()
-	<-o.passed
+	o := output.Pass(from.r, null, func() int { return output.InPipe(from.r) })
+	o.Finish()
+	<-o.Passed
 	closeAll(from.r, from.w)
 	<-ended
 }
@@ -89,13 +100,13 @@ func TestAWriterInTheBackgroundIsNotWaitedFor(t *testing.T) {
 func TestAProcessLearnsThatItsOutputCannotBeWritten(t *testing.T) {
 	from, to := newPipe(t), newPipe(t)
 	to.r.Close()
-	o := pass(from.r, to.w, func() int { return inPipe(from.r) })
+	o := output.Pass(from.r, to.w, func() int { return output.InPipe(from.r) })
 	if _, err := from.w.WriteString("lost"); err != nil {
 		t.Fatal(err)
 	}
-	<-o.passed
-	if !errors.Is(o.err, syscall.EPIPE) {
-		t.Errorf("the agent: got %v, want %v", o.err, syscall.EPIPE)
+	<-o.Passed
+	if !errors.Is(o.Err(), syscall.EPIPE) {
+		t.Errorf("the agent: got %v, want %v", o.Err(), syscall.EPIPE)
 	}
 	if _, err := from.w.WriteString("more"); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("the process: got %v, want %v", err, syscall.EPIPE)
