@@ -1287,8 +1287,11 @@ type Begin struct {
 	LoginTimeoutMs  uint32 `protobuf:"varint,6,opt,name=login_timeout_ms,json=loginTimeoutMs,proto3" json:"login_timeout_ms,omitempty"`
 	PromptTimeoutMs uint32 `protobuf:"varint,7,opt,name=prompt_timeout_ms,json=promptTimeoutMs,proto3" json:"prompt_timeout_ms,omitempty"`
 	CloseTimeoutMs  uint32 `protobuf:"varint,8,opt,name=close_timeout_ms,json=closeTimeoutMs,proto3" json:"close_timeout_ms,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What the agent calls this login in its own log: the helper's lines about it
+	// have it too. At most 64 of A-Z, a-z, 0-9, ".", "_" and "-"; empty: nothing.
+	LoginId       string `protobuf:"bytes,9,opt,name=login_id,json=loginId,proto3" json:"login_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Begin) Reset() {
@@ -1375,6 +1378,13 @@ func (x *Begin) GetCloseTimeoutMs() uint32 {
 		return x.CloseTimeoutMs
 	}
 	return 0
+}
+
+func (x *Begin) GetLoginId() string {
+	if x != nil {
+		return x.LoginId
+	}
+	return ""
 }
 
 // Authenticate calls pam_authenticate. One per login: a retry is a new worker.
@@ -3443,7 +3453,7 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\rmax_processes\x18\a \x01(\rR\fmaxProcesses\"4\n" +
 	"\bVariable\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"\x97\x02\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xb2\x02\n" +
 	"\x05Begin\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\fR\x04user\x12\x14\n" +
@@ -3452,7 +3462,8 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\tvariables\x18\x05 \x03(\v2\x16.pamhelper.v1.VariableR\tvariables\x12(\n" +
 	"\x10login_timeout_ms\x18\x06 \x01(\rR\x0eloginTimeoutMs\x12*\n" +
 	"\x11prompt_timeout_ms\x18\a \x01(\rR\x0fpromptTimeoutMs\x12(\n" +
-	"\x10close_timeout_ms\x18\b \x01(\rR\x0ecloseTimeoutMs\"\x0e\n" +
+	"\x10close_timeout_ms\x18\b \x01(\rR\x0ecloseTimeoutMs\x12\x19\n" +
+	"\blogin_id\x18\t \x01(\tR\aloginId\"\x0e\n" +
 	"\fAuthenticate\"\t\n" +
 	"\aAccount\"\x10\n" +
 	"\x0eChangePassword\"\r\n" +

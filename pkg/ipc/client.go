@@ -50,6 +50,9 @@ type Login struct {
 	// Variables go into the PAM environment before the first module runs. The
 	// helper's policy says which names it admits.
 	Variables []Variable
+	// ID is what the caller's log calls this login, for the helper's log: at most 64
+	// of A-Z, a-z, 0-9, ".", "_" and "-".
+	ID string
 }
 
 // Client drives one login through one worker. Its methods may be called from
@@ -214,6 +217,7 @@ func (c *Client) Login(ctx context.Context, login Login, steps ...Step) ([]Resul
 		User:            []byte(login.User),
 		Rhost:           login.Rhost,
 		Ruser:           []byte(login.Ruser),
+		LoginId:         login.ID,
 		LoginTimeoutMs:  milliseconds(c.options.LoginTimeout),
 		PromptTimeoutMs: milliseconds(c.options.PromptTimeout),
 		CloseTimeoutMs:  milliseconds(c.options.CloseTimeout),
@@ -248,6 +252,10 @@ func (c *Client) Environment() []Variable {
 
 // Libpam returns the file name of the worker's libpam, with its version.
 func (c *Client) Libpam() string { return c.libpam }
+
+// Done is closed when the connection to the worker has ended: by Close, or because
+// the worker is gone.
+func (c *Client) Done() <-chan struct{} { return c.alive.Done() }
 
 // Close ends the connection, and waits until the worker has ended where the
 // launcher can. The worker undoes what End did not.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -154,21 +155,35 @@ func (m Command) request() (*pb.Request, []*os.File, func(), error) {
 	}
 	files := []*os.File{m.Stdin, m.Stdout, m.Stderr}
 	start.Descriptors = uint32(len(files))
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	done, err := orNull(files)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	for i, file := range files {
-		if file == nil {
-			files[i] = null
-			continue
-		}
 		if err := unix.SetNonblock(descriptorOf(file), false); err != nil {
-			null.Close()
+			done()
 			return nil, nil, nil, fmt.Errorf("descriptor %d for the process: %w", i, err)
 		}
 	}
-	return request, files, func() { null.Close() }, nil
+	return request, files, done, nil
+}
+
+// orNull puts /dev/null in the place of each file that is nil. It is opened only
+// where one is: a confined agent cannot open it.
+func orNull(files []*os.File) (done func(), err error) {
+	if !slices.Contains(files, nil) {
+		return func() {}, nil
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	for i, file := range files {
+		if file == nil {
+			files[i] = null
+		}
+	}
+	return func() { null.Close() }, nil
 }
 
 func (t *Terminal) message() *pb.Terminal {

@@ -19,6 +19,8 @@ func TestBeginIsHeldToThePolicy(t *testing.T) {
 	}
 	cases := map[string]ipc.Login{
 		"ruser":                   change(func(l *ipc.Login) { l.Ruser = "bob" }),
+		"login id with a newline": change(func(l *ipc.Login) { l.ID = "a\npamhelper[1]: b" }),
+		"long login id":           change(func(l *ipc.Login) { l.ID = strings.Repeat("a", 65) }),
 		"variable TELEPORT_LOGIN": variable("TELEPORT_LOGIN", "root"),
 		"variable with = in name": variable("TELEPORT_USERNAME=x", "y"),
 		"variable with NUL":       variable("TELEPORT_USERNAME", "a\x00b"),

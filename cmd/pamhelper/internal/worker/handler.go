@@ -47,6 +47,9 @@ func (w *worker) begin(req *call) (outcome, error) {
 	w.service, w.claimed = b.GetService(), string(b.GetUser())
 	w.user = w.claimed
 	w.entitle()
+	if err := w.label(b.GetLoginId()); err != nil {
+		return refused, err
+	}
 	if err := w.check(b); err != nil {
 		return refused, err
 	}
