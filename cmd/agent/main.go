@@ -20,7 +20,7 @@ func main() {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(loginCommand(), checkCommand())
+	cmd.AddCommand(loginCommand(), runCommand(), checkCommand())
 	err := cmd.Execute()
 	report(os.Stderr, err)
 	os.Exit(statusOf(err))

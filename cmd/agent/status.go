@@ -13,11 +13,12 @@ import (
 // Exit statuses. Until the user's process has started they are those of
 // "pamhelper try"; from then on it is the process's own status.
 const (
-	exitRefused = 1   // PAM refused
-	exitUsage   = 2   // usage, or not allowed by the helper's policy
-	exitHelper  = 3   // the helper failed
-	exitSignal  = 128 // and the number of the signal that ended the process, or the agent
-	exitLost    = 255 // the process still ran when the helper died
+	exitRefused   = 1   // PAM refused
+	exitUsage     = 2   // usage, or not allowed by the helper's policy
+	exitHelper    = 3   // the helper failed
+	exitNoService = 1   // run: the service could not start or go on
+	exitSignal    = 128 // and the number of the signal that ended the process, or the agent
+	exitLost      = 255 // the process still ran when the helper died
 )
 
 // exitError is an outcome with its exit status.

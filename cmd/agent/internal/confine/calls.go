@@ -76,9 +76,10 @@ func partly(pid int, connects bool) []rule {
 		// F_SETOWN would have the kernel signal others.
 		{unix.SYS_FCNTL, anyOf{{is(1, unix.F_DUPFD_CLOEXEC)}, {is(1, unix.F_GETFD)}, {is(1, unix.F_SETFD)},
 			{is(1, unix.F_GETFL)}, {is(1, unix.F_SETFL)}, {is(1, unix.F_GETPIPE_SZ)}, {is(1, unix.F_SETPIPE_SZ)}}},
-		// The size and the modes of a user's terminal. TIOCSTI would type into it.
+		// The size and the modes of a user's terminal, and how much a pipe holds.
+		// TIOCSTI would type into it.
 		{unix.SYS_IOCTL, anyOf{{is(1, unix.TCGETS)}, {is(1, unix.TCSETS)}, {is(1, unix.TCSETSW)}, {is(1, unix.TCSETSF)},
-			{is(1, unix.TIOCGWINSZ)}, {is(1, unix.TIOCSWINSZ)}}},
+			{is(1, unix.TIOCGWINSZ)}, {is(1, unix.TIOCSWINSZ)}, {is(1, unix.TIOCINQ)}}},
 		// What Go's net package sets on a connection. Other options attach programs
 		// to it, or put further protocols on top.
 		{unix.SYS_SETSOCKOPT, anyOf{

@@ -1,0 +1,55 @@
+package auth
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// needsKeyboard is told to a client that is about to be asked: one that cannot be
+// asked ends here, and nothing else could say why.
+const needsKeyboard = "There is a message to acknowledge before you can log in: that needs the authentication method\n" +
+	"keyboard-interactive. A client without it is refused.\n"
+
+const acknowledgement = `Type "yes" to acknowledge this and log in: `
+
+// acknowledge shows the message of the day and waits for a yes.
+func (l *Login) acknowledge() error {
+	message := l.settings.Message.MessageOfTheDay
+	if message == "" || l.acknowledged {
+		return nil
+	}
+	if role, exempt := l.exempt(); exempt {
+		l.acknowledged = true
+		l.journal.Info("message of the day left out", "role", role)
+		return nil
+	}
+	if l.talk.challenge == nil {
+		l.banner(needsKeyboard)
+		return errMoreToAsk
+	}
+	instruction := l.talk.take() + strings.TrimRight(message, "\n") + "\n"
+	for range MaxTries {
+		answer, err := l.talk.ask(instruction, acknowledgement, true)
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(strings.TrimSpace(string(answer)), "yes") {
+			l.acknowledged = true
+			l.journal.Info("message of the day acknowledged")
+			return nil
+		}
+	}
+	return errors.New("the message of the day was not acknowledged")
+}
+
+// exempt says by which role the user need not acknowledge the message.
+func (l *Login) exempt() (role string, exempt bool) {
+	at := slices.IndexFunc(l.factor.who.Roles, func(role string) bool {
+		return slices.Contains(l.settings.Message.MessageOfTheDayExemptRoles, role)
+	})
+	if at < 0 {
+		return "", false
+	}
+	return l.factor.who.Roles[at], true
+}

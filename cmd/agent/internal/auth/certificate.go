@@ -1,0 +1,41 @@
+package auth
+
+import (
+	"bytes"
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/identity"
+)
+
+// ofCertificate returns what a certificate says of a user. That the client has its
+// key is not yet known.
+func (l *Login) ofCertificate(conn ssh.ConnMetadata, certificate *ssh.Certificate) (factor, error) {
+	checker := ssh.CertChecker{
+		SupportedCriticalOptions: []string{forceCommand, sourceAddress},
+		IsUserAuthority:          l.isAuthority,
+	}
+	if _, err := checker.Authenticate(conn, certificate); err != nil {
+		return factor{}, err
+	}
+	who, err := identity.FromCertificate(certificate)
+	if err != nil {
+		return factor{}, err
+	}
+	return factor{key: certificate.Key, certificate: certificate, who: who, permits: permitsOf(certificate)}, nil
+}
+
+func (l *Login) isAuthority(key ssh.PublicKey) bool {
+	wire := key.Marshal()
+	return slices.ContainsFunc(l.settings.Authorities, func(trusted ssh.PublicKey) bool {
+		return bytes.Equal(trusted.Marshal(), wire)
+	})
+}
+
+func permitsOf(certificate *ssh.Certificate) (p Permits) {
+	_, p.Terminal = certificate.Extensions[permitPTY]
+	p.Command, p.Forced = certificate.CriticalOptions[forceCommand]
+	p.SourceAddress, p.Restricted = certificate.CriticalOptions[sourceAddress]
+	return p
+}

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
+)
+
+// ServerConfig returns the ways in of this login.
+func (l *Login) ServerConfig() *ssh.ServerConfig {
+	c := &ssh.ServerConfig{
+		MaxAuthTries:        MaxTries,
+		ServerVersion:       "SSH-2.0-pamhelper",
+		PreAuthConnCallback: func(before ssh.ServerPreAuthConn) { l.before = before },
+		AuthLogCallback:     l.refused,
+	}
+	for _, key := range l.settings.HostKeys {
+		c.AddHostKey(key)
+	}
+	if len(l.settings.Authorities) > 0 || l.settings.AuthorizedKeys != nil {
+		c.PublicKeyCallback = l.queried
+		c.VerifiedPublicKeyCallback = l.verified
+	}
+	if l.settings.PasswordService != "" {
+		c.PasswordCallback = l.password
+		c.KeyboardInteractiveCallback = l.keyboardInteractive
+	}
+	return c
+}
+
+// refused logs what was refused without an attempt: a key that is not the user's,
+// a certificate for another address, a method that is not there.
+func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
+	var partial *ssh.PartialSuccessError
+	if err == nil || errors.Is(err, errDenied) || errors.Is(err, ssh.ErrNoAuth) || errors.As(err, &partial) {
+		return
+	}
+	l.journal.Info("not taken", "method", journal.Text(method), "user", journal.Text(conn.User()), "why", journal.Text(err.Error()))
+}
+
+// queried says whether a key could be used. The client has not shown yet that it
+// has it, so nothing is begun.
+func (l *Login) queried(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	found, err := l.find(conn, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ssh.FingerprintSHA256(key), err)
+	}
+	return &ssh.Permissions{CriticalOptions: found.permits.options()}, nil
+}
+
+// verified begins the login of a client that has the key.
+func (l *Login) verified(conn ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, _ string) (*ssh.Permissions, error) {
+	found, err := l.find(conn, key)
+	if err != nil {
+		l.failed(conn.User(), "publickey", err)
+		return nil, errDenied
+	}
+	l.fresh()
+	l.factor = found
+	if l.settings.PAM.UsePAMAuth {
+		return nil, l.partly(conn.User(), "publickey")
+	}
+	return l.attempt(conn.User(), "publickey")
+}
+
+// find returns what a key proves of the user whom the client names.
+func (l *Login) find(conn ssh.ConnMetadata, key ssh.PublicKey) (factor, error) {
+	if !userName.MatchString(conn.User()) {
+		return factor{}, errNoName
+	}
+	if certificate, ok := key.(*ssh.Certificate); ok {
+		return l.ofCertificate(conn, certificate)
+	}
+	return l.ofKey(conn.User(), key)
+}
+
+func (l *Login) password(conn ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+	defer clear(password)
+	l.fresh()
+	l.talk.password = password
+	return l.attempt(conn.User(), "password")
+}
+
+func (l *Login) keyboardInteractive(conn ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+	l.fresh()
+	l.talk.challenge = challenge
+	return l.attempt(conn.User(), "keyboard-interactive")
+}
+
+// joined are roles as scripts read them.
+func joined(roles []string) string { return strings.Join(roles, " ") }

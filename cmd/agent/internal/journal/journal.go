@@ -1,0 +1,70 @@
+// Package journal writes what becomes of one connection into the log, a line for
+// each event. What it writes of the peer is bounded in number and in length, and
+// slog quotes it.
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"sync"
+)
+
+const (
+	maxLines = 200 // of one connection, those of Always apart
+	maxText  = 256 // of a text that the peer chose, in bytes
+)
+
+// Journal is the log of one connection. Its lines have the same login id.
+type Journal struct {
+	// ID is in every line: 16 digits and letters.
+	ID string
+
+	log *slog.Logger
+
+	mu   sync.Mutex
+	left int
+}
+
+// New begins the journal of a connection from an address.
+func New(log *slog.Logger, address string, port int) *Journal {
+	var random [8]byte
+	rand.Read(random[:])
+	id := hex.EncodeToString(random[:])
+	return &Journal{ID: id, log: log.With("login", id, "addr", address, "port", port), left: maxLines}
+}
+
+// Info writes a line. Behind the message come names and values in turn.
+func (j *Journal) Info(message string, values ...any) { j.write(slog.LevelInfo, message, values) }
+
+// Warn writes a line about what somebody should look at.
+func (j *Journal) Warn(message string, values ...any) { j.write(slog.LevelWarn, message, values) }
+
+// Error writes a line about what went wrong here, not with the peer.
+func (j *Journal) Error(message string, values ...any) { j.write(slog.LevelError, message, values) }
+
+// Always writes a line however many there were: one that must not be missed, and
+// that the peer cannot cause many of.
+func (j *Journal) Always(message string, values ...any) { j.log.Info(message, values...) }
+
+func (j *Journal) write(level slog.Level, message string, values []any) {
+	j.mu.Lock()
+	j.left--
+	left := j.left
+	j.mu.Unlock()
+	switch {
+	case left >= 0:
+		j.log.Log(context.Background(), level, message, values...)
+	case left == -1:
+		j.log.Warn("too many lines for one connection, the others are left out")
+	}
+}
+
+// Text is a text of the peer's choice, cut to what a line may have of it.
+func Text(chosen string) string {
+	if len(chosen) > maxText {
+		return chosen[:maxText] + "..."
+	}
+	return chosen
+}

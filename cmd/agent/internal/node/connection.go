@@ -1,0 +1,139 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/auth"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/session"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+)
+
+// connection is one client.
+type connection struct {
+	node     *Node
+	settings *Settings
+	stream   net.Conn
+	address  string // numeric
+	port     int
+	journal  *journal.Journal
+	open     bool // its session is open; guarded by the node's lock
+
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
+}
+
+func newConnection(n *Node, settings *Settings, stream net.Conn) *connection {
+	c := &connection{node: n, settings: settings, stream: stream}
+	if from, ok := stream.RemoteAddr().(*net.TCPAddr); ok {
+		c.address, c.port = numeric(from), from.Port
+	}
+	c.journal = journal.New(n.log, c.address, c.port)
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// numeric is the address as PAM_RHOST wants it: without a zone, and one of IPv4 in
+// its own form.
+func numeric(from *net.TCPAddr) string {
+	address, _ := netip.AddrFromSlice(from.IP)
+	return address.Unmap().String()
+}
+
+// close ends the connection from outside.
+func (c *connection) close() {
+	c.cancel()
+	c.stream.Close()
+}
+
+// serve is the whole of a connection.
+func (c *connection) serve() {
+	defer c.close()
+	began := time.Now()
+	c.journal.Always("connection")
+	// The deadline is for a client that says nothing; ctx for a helper that does.
+	c.stream.SetDeadline(began.Add(c.settings.LoginTimeout))
+	ctx, cancel := context.WithTimeout(c.ctx, c.settings.LoginTimeout)
+	defer cancel()
+	login := auth.New(ctx, c.settings.Auth, c.journal, c.address)
+	defer c.undo(login)
+	conn, channels, requests, err := ssh.NewServerConn(c.stream, login.ServerConfig())
+	if err != nil {
+		c.journal.Always("disconnected before a login", "why", journal.Text(reason(err)))
+		return
+	}
+	c.stream.SetDeadline(time.Time{})
+	c.session(ctx, login, conn, channels, requests)
+	c.journal.Always("logout", "user", journal.Text(conn.User()), "after", time.Since(began).Round(time.Millisecond))
+}
+
+// reason is why nobody logged in. What the attempts failed with has been logged.
+func reason(err error) string {
+	var failed *ssh.ServerAuthError
+	if errors.As(err, &failed) {
+		return fmt.Sprintf("%d attempts failed", max(len(failed.Errors)-1, 0))
+	}
+	return err.Error()
+}
+
+// session opens the session and serves its channels.
+func (c *connection) session(ctx context.Context, login *auth.Login, conn *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer conn.Close()
+	beside.Go(func() {
+		defer c.cancel()
+		conn.Wait()
+	})
+	beside.Go(func() { c.answer(requests) })
+	messages, err := login.Open(context.WithoutCancel(ctx)) // the helper has a deadline for it
+	if err != nil {
+		c.journal.Error("session not opened", "user", journal.Text(conn.User()), "why", journal.Text(err.Error()))
+		refuse(ctx, channels, messages)
+		return
+	}
+	c.node.opened(c)
+	c.journal.Always("login", "user", journal.Text(conn.User()))
+	served := make(chan struct{})
+	defer close(served)
+	beside.Go(func() { c.keepAlive(conn) })
+	beside.Go(func() { c.watchHelper(login.Client(), conn, served) })
+	s := &session.Login{
+		Client: login.Client(), Permits: login.Permits(), Journal: c.journal,
+		Messages: messages, Variables: c.variables(),
+	}
+	s.Serve(c.ctx, channels)
+}
+
+// variables say to every process where its user is.
+func (c *connection) variables() []ipc.Variable {
+	here, ok := c.stream.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	return []ipc.Variable{
+		{Name: "SSH_CLIENT", Value: fmt.Sprintf("%s %d %d", c.address, c.port, here.Port)},
+		{Name: "SSH_CONNECTION", Value: fmt.Sprintf("%s %d %s %d", c.address, c.port, numeric(here), here.Port)},
+	}
+}
+
+// closing bounds how long a login is waited for that is to be undone: longer than
+// the worker's own deadlines.
+const closing = time.Minute
+
+func (c *connection) undo(login *auth.Login) {
+	c.stream.Close() // the client need not wait
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	if err := login.Close(ctx); err != nil {
+		c.journal.Error("the login was not undone in order", "why", err.Error())
+	}
+}

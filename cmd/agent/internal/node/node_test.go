@@ -1,0 +1,422 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/auth"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/node"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/ipc/ipctest"
+)
+
+const patience = 20 * time.Second
+
+// key makes one from a number.
+func key(t *testing.T, number byte) ssh.Signer {
+	t.Helper()
+	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{number}, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// counted is a helper in memory that counts its workers.
+type counted struct {
+	*ipctest.Helper
+	mu       sync.Mutex
+	launched int
+}
+
+func (c *counted) Launch(ctx context.Context) (net.Conn, error) {
+	c.mu.Lock()
+	c.launched++
+	c.mu.Unlock()
+	return c.Helper.Launch(ctx)
+}
+
+// served is a node with a helper in memory.
+type served struct {
+	t       *testing.T
+	helper  *counted
+	address string
+	log     *lines
+}
+
+// lines is a log.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// logs waits for a text in the log.
+func (s *served) logs(wanted string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(s.log.String(), wanted); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the log has not %q:\n%s", wanted, s.log)
+		}
+	}
+}
+
+// serve starts a node. When the test ends, all its logins have to have ended.
+func serve(t *testing.T, helper *ipctest.Helper, change func(*node.Settings)) *served {
+	t.Helper()
+	s := &served{t: t, helper: &counted{Helper: helper}, log: new(lines)}
+	settings := &node.Settings{
+		Auth: &auth.Settings{
+			Launcher: s.helper, HostKeys: []ssh.Signer{key(t, 1)}, PasswordService: "sshd",
+			PAM: config.PAM{Enabled: true, ServiceName: "sshd", UsePAMAuth: true},
+		},
+		LoginTimeout: patience, MaxUnauthenticated: 10, DrainTimeout: time.Millisecond,
+	}
+	if change != nil {
+		change(settings)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = listener.Addr().String()
+	ctx, end := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := node.New(slog.New(slog.NewTextHandler(s.log, nil)), settings).Serve(ctx, []net.Listener{listener}, nil); err != nil {
+			t.Errorf("the node: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		end()
+		serving.Wait()
+		helper.Wait()
+	})
+	return s
+}
+
+// dial is a client with some ways in. What the node shows before the login is
+// written to shown.
+func (s *served) dial(shown *strings.Builder, ways ...ssh.AuthMethod) (*ssh.Client, error) {
+	return ssh.Dial("tcp", s.address, &ssh.ClientConfig{
+		User: "alice", Auth: ways, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: patience,
+		BannerCallback: func(text string) error {
+			if shown != nil {
+				shown.WriteString(text)
+			}
+			return nil
+		},
+	})
+}
+
+func (s *served) in(ways ...ssh.AuthMethod) *ssh.Client {
+	s.t.Helper()
+	client, err := s.dial(nil, ways...)
+	if err != nil {
+		s.t.Fatalf("log in: %v; the log:\n%s", err, s.log)
+	}
+	s.t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// asks is a stack that asks for a password.
+func asks(c *ipctest.Call) ipc.Code {
+	if string(c.Prompt(false, "Password: ")) != "secret" {
+		return ipc.AuthErr
+	}
+	return ipc.Success
+}
+
+func stack(authenticate ipctest.Handler) *ipctest.Helper {
+	return &ipctest.Helper{Steps: map[ipc.Step]ipctest.Handler{ipc.Authenticate: authenticate}}
+}
+
+func TestEachAttemptHasAWorkerAndThereAreThree(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(asks), nil)
+	tried := 0
+	_, err := s.dial(nil, ssh.RetryableAuthMethod(ssh.PasswordCallback(func() (string, error) {
+		tried++
+		return "wrong", nil
+	}), 10))
+	if err == nil || tried != auth.MaxTries || s.helper.launched != auth.MaxTries {
+		t.Errorf("got %v, %d attempts and %d workers; want a refusal, and %d of each", err, tried, s.helper.launched, auth.MaxTries)
+	}
+}
+
+func TestAPasswordAnswersOneHiddenQuestion(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		asks ipctest.Handler
+		in   bool
+	}{
+		"one":    {asks, true},
+		"none":   {func(*ipctest.Call) ipc.Code { return ipc.Success }, true},
+		"two":    {func(c *ipctest.Call) ipc.Code { c.Prompt(false, "Code: "); return asks(c) }, false},
+		"echoed": {func(c *ipctest.Call) ipc.Code { c.Prompt(true, "Login: "); return ipc.AuthErr }, false},
+	} {
+		s := serve(t, stack(c.asks), nil)
+		client, err := s.dial(nil, ssh.Password("secret"))
+		if (err == nil) != c.in {
+			t.Errorf("%s: got %v, want to be let in: %v", name, err, c.in)
+		}
+		if err == nil {
+			client.Close()
+		}
+	}
+}
+
+// noSigner has a public key only.
+type noSigner struct{ ssh.Signer }
+
+func (noSigner) Sign(io.Reader, []byte) (*ssh.Signature, error) {
+	return nil, errors.New("the private key is not here")
+}
+
+func listed(keys ...ssh.PublicKey) func(*node.Settings) {
+	return func(s *node.Settings) {
+		var text []byte
+		for _, k := range keys {
+			text = append(text, ssh.MarshalAuthorizedKey(k)...)
+		}
+		s.Auth.AuthorizedKeys = func(string) ([]byte, error) { return text, nil }
+		s.Auth.PAM.UsePAMAuth = false
+	}
+}
+
+// TestAKeyThatIsOnlyNamedStartsNothing: whoever knows the public key can do that.
+func TestAKeyThatIsOnlyNamedStartsNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(nil), listed(key(t, 2).PublicKey()))
+	if _, err := s.dial(nil, ssh.PublicKeys(noSigner{key(t, 2)})); err == nil || !strings.Contains(err.Error(), "is not here") {
+		t.Errorf("got %v, want the client to be asked for a signature", err)
+	}
+	if s.helper.launched != 0 {
+		t.Errorf("workers: got %d, want 0", s.helper.launched)
+	}
+}
+
+func TestACertificateOfAHostIsNobodys(t *testing.T) {
+	t.Parallel()
+	authority := key(t, 3)
+	s := serve(t, stack(asks), func(n *node.Settings) {
+		n.Auth.Authorities, n.Auth.PasswordService = []ssh.PublicKey{authority.PublicKey()}, ""
+	})
+	for kind, in := range map[uint32]bool{ssh.HostCert: false, ssh.UserCert: true} {
+		certificate := &ssh.Certificate{CertType: kind, Key: key(t, 2).PublicKey(), KeyId: "alice", ValidPrincipals: []string{"alice"}, ValidBefore: ssh.CertTimeInfinity}
+		if err := certificate.SignCert(bytes.NewReader(bytes.Repeat([]byte{1}, 1000)), authority); err != nil {
+			t.Fatal(err)
+		}
+		signer, err := ssh.NewCertSigner(certificate, key(t, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := s.dial(nil, ssh.PublicKeys(signer), answering("secret", new([]string)))
+		if (err == nil) != in {
+			t.Errorf("type %d: got %v, want to be let in: %v", kind, err, in)
+		}
+		if err == nil {
+			client.Close()
+		}
+	}
+}
+
+// answering answers each question with a text and notes what is shown.
+func answering(text string, shown *[]string) ssh.AuthMethod {
+	return ssh.KeyboardInteractive(func(_, instruction string, questions []string, echo []bool) ([]string, error) {
+		*shown = append(*shown, fmt.Sprint(instruction, questions, echo))
+		return slices.Repeat([]string{text}, len(questions)), nil
+	})
+}
+
+func TestWhatModulesSayIsShownWithTheNextQuestionOrWithout(t *testing.T) {
+	t.Parallel()
+	helper := stack(func(c *ipctest.Call) ipc.Code {
+		c.Info("first\x1b")
+		c.Error("second")
+		return asks(c)
+	})
+	helper.Steps[ipc.Account] = func(c *ipctest.Call) ipc.Code { c.Info("expires soon"); return ipc.Success }
+	s := serve(t, helper, nil)
+	var shown []string
+	client, err := s.dial(nil, answering("secret", &shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	want := []string{"first\\x1b\nsecond\n[Password: ] [false]", "expires soon\n[] []"}
+	if !slices.Equal(shown, want) {
+		t.Errorf("got %q, want %q", shown, want)
+	}
+	var banner strings.Builder
+	if client, err = s.dial(&banner, ssh.Password("secret")); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	if want := "first\\x1b\nsecond\nexpires soon\n"; banner.String() != want {
+		t.Errorf("by password: got %q, want %q", banner.String(), want)
+	}
+}
+
+// TestAFailedProofShowsNothingThatWasSaidOfIt because it could tell who exists.
+func TestAFailedProofShowsNothingThatWasSaidOfIt(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(func(c *ipctest.Call) ipc.Code {
+		c.Prompt(false, "Password: ")
+		c.Error("this account is locked")
+		return ipc.AuthErr
+	}), nil)
+	var shown []string
+	var banner strings.Builder
+	if _, err := s.dial(&banner, answering("secret", &shown)); err == nil {
+		t.Error("let in")
+	}
+	if _, err := s.dial(&banner, ssh.Password("secret")); err == nil {
+		t.Error("let in")
+	}
+	if all := strings.Join(shown, "") + banner.String(); strings.Contains(all, "locked") {
+		t.Errorf("got %q, want no word of it", all)
+	}
+}
+
+func TestABusyHelperIsToldAsTryAgain(t *testing.T) {
+	t.Parallel()
+	helper := stack(asks)
+	helper.Busy = &ipc.BusyError{Text: "10 logins"}
+	s := serve(t, helper, nil)
+	var banner strings.Builder
+	if _, err := s.dial(&banner, ssh.Password("secret")); err == nil || !strings.Contains(banner.String(), "Try again later") {
+		t.Errorf("got %v and %q, want to be told to try again", err, banner.String())
+	}
+	s.logs("10 logins")
+}
+
+func TestASessionThatCannotBeOpenedIsToldInWords(t *testing.T) {
+	t.Parallel()
+	helper := stack(asks)
+	helper.Steps[ipc.OpenSession] = func(c *ipctest.Call) ipc.Code { c.Error("too many logins"); return ipc.SessionErr }
+	s := serve(t, helper, nil)
+	_, err := s.in(ssh.Password("secret")).NewSession()
+	var refused *ssh.OpenChannelError
+	if !errors.As(err, &refused) || refused.Reason != ssh.Prohibited || !strings.Contains(refused.Message, "too many logins") {
+		t.Errorf("got %v, want it prohibited with what the module said", err)
+	}
+	s.logs("session not opened")
+}
+
+func TestAClientThatGivesNoSignOfLifeIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(asks), func(n *node.Settings) { n.KeepaliveInterval, n.KeepaliveCount = 10*time.Millisecond, 3 })
+	stream, err := net.Dial("tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, _, requests, err := ssh.NewClientConn(stream, s.address, &ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.Password("secret")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := <-requests; got.Type != "keepalive@openssh.com" { // and it is not answered
+		t.Errorf("got a request %q, want one for a sign of life", got.Type)
+	}
+	s.logs("the client gives no sign of life")
+	conn.Wait()
+}
+
+func TestAConnectionHasSoManyChannels(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(asks), nil)
+	client := s.in(ssh.Password("secret"))
+	for range 128 {
+		if _, err := client.NewSession(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := client.NewSession()
+	var refused *ssh.OpenChannelError
+	if !errors.As(err, &refused) || refused.Reason != ssh.ResourceShortage {
+		t.Errorf("got %v, want a shortage", err)
+	}
+}
+
+func TestAChannelHasOneProcessAndKnownSubsystems(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(asks), nil)
+	client := s.in(ssh.Password("secret"))
+	channel, requests, err := client.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	ask := func(kind string, payload any) bool {
+		t.Helper()
+		ok, err := channel.SendRequest(kind, true, ssh.Marshal(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	type text struct{ Text string }
+	for _, c := range []struct {
+		kind    string
+		payload any
+		want    bool
+	}{
+		{"subsystem", text{"netconf"}, false},
+		{"x11-req", text{""}, false},
+		{"auth-agent-req@openssh.com", text{""}, false},
+		{"signal", text{"TERM"}, false},
+		{"window-change", struct{ A, B, C, D uint32 }{80, 24, 0, 0}, false},
+		{"exec", text{""}, false},
+		{"env", struct{ A, B string }{"LANG", "C"}, true},
+		{"env", struct{ A, B string }{"X", strings.Repeat("x", 40<<10)}, false},
+		{"exec", text{"true"}, true},
+	} {
+		if got := ask(c.kind, c.payload); got != c.want {
+			t.Errorf("%s %v: got %v, want %v", c.kind, c.payload, got, c.want)
+		}
+	}
+}
+
+// TestTheLogOfAConnectionIsBounded however much a peer asks for.
+func TestTheLogOfAConnectionIsBounded(t *testing.T) {
+	t.Parallel()
+	s := serve(t, stack(asks), nil)
+	client := s.in(ssh.Password("secret"))
+	for range 1000 {
+		if _, _, err := client.SendRequest("x\nlogin=1", true, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.logs("too many lines for one connection")
+	if got := strings.Count(s.log.String(), "\n"); got > 250 {
+		t.Errorf("lines: got %d, want at most 250", got)
+	}
+}

@@ -1,0 +1,94 @@
+package session
+
+import (
+	"context"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/output"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+)
+
+// piped is a process without a terminal.
+type piped struct {
+	s                     *session
+	process               *ipc.Process
+	stdin, stdout, stderr *os.File // our ends
+	gone                  chan struct{}
+	once                  sync.Once
+}
+
+var _ running = (*piped)(nil)
+
+func (s *session) overPipes(ctx context.Context, command ipc.Command) (running, error) {
+	p := &piped{s: s, gone: make(chan struct{})}
+	var err error
+	defer func() { closeAll(command.Stdin, command.Stdout, command.Stderr) }()
+	if command.Stdin, p.stdin, err = os.Pipe(); err == nil {
+		if p.stdout, command.Stdout, err = os.Pipe(); err == nil {
+			p.stderr, command.Stderr, err = os.Pipe()
+		}
+	}
+	if err == nil {
+		p.process, err = s.Client.Start(ctx, command)
+	}
+	if err != nil {
+		closeAll(p.stdin, p.stdout, p.stderr)
+		return nil, err
+	}
+	s.started(p.process, command)
+	return p, nil
+}
+
+func (p *piped) follow(ctx context.Context) {
+	defer closeAll(p.stdout, p.stderr)
+	var feeding sync.WaitGroup
+	feeding.Go(func() {
+		defer p.stdin.Close()
+		feed(p.stdin, p.s.channel)
+	})
+	defer feeding.Wait()
+	outputs := []*output.Output{
+		output.Pass(p.stdout, p.s.channel, func() int { return output.InPipe(p.stdout) }),
+		output.Pass(p.stderr, p.s.channel.Stderr(), func() int { return output.InPipe(p.stderr) }),
+	}
+	exit, err := waitFor(ctx, p.process, p.gone)
+	p.stdin.Close() // what the client sends now is for nobody
+	for _, o := range outputs {
+		o.Finish()
+		<-o.Passed
+	}
+	if err != nil {
+		p.s.lost(err)
+		return
+	}
+	p.s.end(exit)
+}
+
+func (p *piped) resize(ipc.Size) {}
+
+func (p *piped) signal(name string) { signal(p.process, name) }
+
+// hangUp ends a process that nobody can talk to any more.
+func (p *piped) hangUp() {
+	p.once.Do(func() {
+		p.process.Signal(syscall.SIGHUP) // one that has ended needs none
+		close(p.gone)
+	})
+}
+
+// feed passes on what the client sends until it sends no more, or the process
+// takes no more.
+func feed(to *os.File, from io.Reader) {
+	pooled := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(pooled)
+	defer clear(pooled[:])
+	// Without their other methods: those would take buffers of their own.
+	io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, pooled[:])
+}
+
+const bufferSize = 32 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}

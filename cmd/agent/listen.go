@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
+	"github.com/pamhelper/pamhelper/pkg/ipc"
+)
+
+// firstPassed is the number of the first descriptor that a service is started with
+// (sd_listen_fds(3)). The broker's is the control socket.
+const firstPassed = 3
+
+// listenersOf returns the listening sockets that the service was started with, or
+// else one of its own.
+func listenersOf(address string) ([]net.Listener, error) {
+	count, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		count = 0 // they were for another program
+	}
+	names := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
+	var listeners []net.Listener
+	for i := range count {
+		if i < len(names) && names[i] == controlName {
+			continue
+		}
+		syscall.CloseOnExec(firstPassed + i)
+		file := os.NewFile(uintptr(firstPassed+i), "listener")
+		l, err := net.FileListener(file)
+		file.Close()
+		if err != nil {
+			return nil, fmt.Errorf("descriptor %d, which the service was started with, is not a listening socket: %w", firstPassed+i, err)
+		}
+		listeners = append(listeners, l)
+	}
+	if len(listeners) > 0 {
+		return listeners, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return []net.Listener{l}, nil
+}
+
+// controlName is the broker's name for its control socket.
+const controlName = "pamhelper"
+
+// helperOf is the way to the helper, and what is closed when there is none any
+// more.
+func helperOf(conf *config.Config) (ipc.Launcher, <-chan struct{}, error) {
+	if conf.Helper.Socket != "" {
+		return ipc.Unix{Path: conf.Helper.Socket}, nil, nil
+	}
+	broker, err := ipc.OpenBroker()
+	if err != nil {
+		return nil, nil, err
+	}
+	return broker, broker.Done(), nil
+}
