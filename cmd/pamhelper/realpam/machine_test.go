@@ -79,6 +79,9 @@ func makeMachine(programs string) error {
 	if err := makeUsers(); err != nil {
 		return err
 	}
+	if err := makeNodes(); err != nil {
+		return err
+	}
 	if err := makeServers(); err != nil {
 		return err
 	}

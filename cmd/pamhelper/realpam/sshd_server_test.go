@@ -19,6 +19,7 @@ import (
 const (
 	probe         = base + "/probe"          // testdata/probe.c
 	askpass       = base + "/askpass"        // tells ssh the password in ASKED
+	answering     = base + "/answering"      // answers ssh by the table in ANSWERS
 	inServer      = base + "/in-server"      // runs pamhelper where a server is
 	debiansStack  = base + "/openssh-server" // the file sshd as the package has it
 	loopback      = "127.0.0.1"              // where the servers are, and their clients
@@ -60,7 +61,7 @@ func makeServers() error {
 	if err := command("gcc", "-Wall", "-Wextra", "-Werror", "-o", probe, "testdata/probe.c"); err != nil {
 		return err
 	}
-	for path, text := range map[string]string{askpass: askpassText, inServer: inServerText} {
+	for path, text := range map[string]string{askpass: askpassText, answering: answerScript, inServer: inServerText} {
 		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			return err
 		}

@@ -38,8 +38,14 @@ var terminalUsers = []string{
 	"piped1", "piped2", "piped3", "piped4", "piped5", "piped6",
 }
 
+// nodeUsers log in over SSH through "agent run".
+var nodeUsers = []string{
+	"node1", "node2", "node3", "node4", "node5", "node6", "node7", "node8", "node9", "node10", "node11", "node12",
+	"node13", "node14", "node15", "node16", "node17", "node18",
+}
+
 // agedUsers have to change their password first.
-var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7", "aged8"}
+var agedUsers = []string{"aged1", "aged2", "aged3", "aged4", "aged5", "aged6", "aged7", "aged8", "aged21", "aged22", "aged23"}
 
 // Users who may not log in, for a reason each.
 const (
@@ -70,7 +76,7 @@ func makeUsers() error {
 		return err
 	}
 	passwords := "root:" + rootPassword + "\n"
-	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, unitUsers, terminalUsers, limitedUsers(), agedUsers)
+	names := slices.Concat([]string{lockedUser, expiredUser, emptyUser}, plainUsers, sessionUsers, unitUsers, terminalUsers, nodeUsers, limitedUsers(), agedUsers)
 	for _, name := range names {
 		if err := command("useradd", "--no-log-init", "--create-home", "--groups", "lab", "--shell", "/bin/sh", name); err != nil {
 			return err

@@ -1,0 +1,94 @@
+package realpam_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// keysOnly is the configuration of a node that takes keys without PAM behind them.
+const keysOnly = `
+  trusted_user_ca_keys: [DIR/ca.pub]
+  authorized_keys: DIR/%u.keys
+  pam: {enabled: yes, service_name: keys}
+`
+
+func TestNodeLetsInByKeysAloneWhereThePolicySaysSo(t *testing.T) {
+	t.Parallel()
+	n := keyed(t, pamhelper, keysOnly)
+	writeFile(t, n.path("node1.keys"), readFile(t, n.path("key.pub")))
+	c := n.byKey("node1")
+	c.answers, c.line = nil, "id -un"
+	n.run(c).expect(t, 0, "node1\n", "")
+	c = n.byCertificate("node1", n.certify("good", "node1"))
+	c.answers, c.line = nil, "id -un"
+	n.run(c).expect(t, 0, "node1\n", "")
+	for _, user := range []string{"root", expiredUser, lockedUser, "nobody-of-this-name"} {
+		writeFile(t, n.path(user+".keys"), readFile(t, n.path("key.pub")))
+		c := n.byKey(user)
+		c.answers = nil
+		if user == lockedUser { // pam_unix's account does not look at the password
+			continue
+		}
+		r := n.run(c)
+		r.expect(t, 255, "", "Permission denied")
+	}
+}
+
+// TestNodeHasAnExpiredPasswordChangedBehindAKey asks for it by keyboard-interactive.
+func TestNodeHasAnExpiredPasswordChangedBehindAKey(t *testing.T) {
+	t.Parallel()
+	n := keyed(t, pamhelper, keysOnly)
+	c := n.byCertificate("aged23", n.certify("aged", "aged23"))
+	c.answers = []answer{{"Current password", password}, {"ew password", "An0ther-Passw0rd-9"}}
+	c.line = "id -un"
+	n.run(c).expect(t, 0, "aged23\n", "")
+	c.answers = nil
+	n.run(c).expect(t, 0, "aged23\n", "")
+}
+
+// guideScript is /etc/pam-exec.d/teleport_acct of the guide, as it is written there.
+const guideScript = `#!/bin/sh
+COMMENT="User ${TELEPORT_LOGIN} for ${TELEPORT_USERNAME} with roles ${TELEPORT_ROLES} created by Teleport."
+/bin/id -u "${TELEPORT_LOGIN}" > /dev/null 2>&1 || /sbin/useradd -m -s /bin/bash -c "${COMMENT}" "${TELEPORT_LOGIN}" 2>> /tmp/pam.error
+exit 0
+`
+
+// TestNodeMakesUsersAsTheGuideDoes with its service file and its script; the first
+// login of the new user works like every one behind it.
+func TestNodeMakesUsersAsTheGuideDoes(t *testing.T) {
+	t.Parallel()
+	n := keyed(t, pamhelper, `
+  trusted_user_ca_keys: [DIR/ca.pub]
+  pam:
+    enabled: yes
+    service_name: teleport
+    environment:
+      MAIL_OF_USER: "{{ external.email }}"
+`)
+	certificate := n.certify("new", "made1", "-O", `extension:teleport-roles={"version":"v1","roles":["developer","access"]}`,
+		"-O", `extension:teleport-traits={"email":["alice@example.com"]}`)
+	c := n.byCertificate("made1", certificate)
+	c.answers, c.line = nil, "id -un; pwd; umask; echo $SHELL"
+	want := "made1\n/home/made1\n0022\n/bin/bash\n"
+	n.run(c).expect(t, 0, want, "")
+	n.run(c).expect(t, 0, want, "")
+	comment := "User made1 for alice@example.com with roles developer access created by Teleport."
+	if got := readFile(t, "/etc/passwd"); !strings.Contains(got, ":"+comment+":") {
+		t.Errorf("/etc/passwd has no comment %q:\n%s", comment, got)
+	}
+	c.args, c.line = []string{"-tt"}, "stat -c %U $(tty); exit 6"
+	n.run(c).expect(t, 6, "made1\r\n", "")
+}
+
+// makeGuide puts the guide's script where its service looks for it.
+func makeGuide() error {
+	if err := os.MkdirAll("/etc/pam-exec.d", 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/etc/pam-exec.d/teleport_acct", []byte(guideScript), 0o755); err != nil {
+		return fmt.Errorf("the guide's script: %w", err)
+	}
+	return nil
+}
