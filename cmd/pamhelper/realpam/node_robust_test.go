@@ -326,3 +326,26 @@ func TestNodeTellsWhatThePolicyDoesNotLetStart(t *testing.T) {
 		t.Errorf("got %d other bytes, want the %d", len(got), len(want))
 	}
 }
+
+// TestASecondSIGTERMEndsSessionsAtOnce and in order all the same.
+func TestASecondSIGTERMEndsSessionsAtOnce(t *testing.T) {
+	t.Parallel()
+	n := nodeWith(t, counting(t), "  drain_timeout: 1h\n"+strings.TrimPrefix(passwords, "\n"))
+	c := byPassword("node19", "password", password)
+	c.line = "echo rea''dy; exec sleep 1000"
+	cmd := n.ssh(c)
+	var shown workerLog
+	cmd.Stdout = &shown
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return strings.Contains(shown.String(), "ready") }, "a command that runs")
+	pid := n.agent()
+	syscall.Kill(pid, syscall.SIGTERM)
+	n.logs("ending: no new connections")
+	syscall.Kill(pid, syscall.SIGTERM)
+	cmd.Wait()
+	gone(t, pid)
+	n.logs("step=end code=PAM_SUCCESS")
+	eventually(t, func() bool { return strings.HasSuffix(calls("node19"), wholeLogin) }, "a login that was undone: %s", lazyCalls("node14"))
+}
