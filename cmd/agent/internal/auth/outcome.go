@@ -46,15 +46,14 @@ func (l *Login) failed(user, method string, err error) {
 	l.journal.Warn("login failed", values...)
 }
 
-// isHelpers tells failures of the helper from those of who logs in.
+// isHelpers tells failures of the helper from those of who logs in. What its policy
+// refuses is none: a user can be what it is about.
 func isHelpers(err error) bool {
 	var helper *helperError
 	var crash *ipc.CrashError
 	var hang *ipc.HangError
-	var policy *ipc.RefusedError
 	var busy *ipc.BusyError
-	return errors.As(err, &helper) || errors.As(err, &crash) || errors.As(err, &hang) || errors.As(err, &policy) ||
-		errors.As(err, &busy) ||
+	return errors.As(err, &helper) || errors.As(err, &crash) || errors.As(err, &hang) || errors.As(err, &busy) ||
 		errors.Is(err, ipc.ErrHelperDied) || errors.Is(err, ipc.ErrInternal) || errors.Is(err, ipc.ErrStopped)
 }
 
