@@ -1656,17 +1656,20 @@ func (x *Start) GetDescriptors() uint32 {
 	return 0
 }
 
-// Terminal is what a new terminal starts with. Later sizes are set by the agent
-// on the master side (TIOCSWINSZ).
+// Terminal is what a new terminal starts with. Later sizes and modes are set by the
+// agent on the master side (TIOCSWINSZ, TCSETS).
 type Terminal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// TERM: at most 64 bytes of [A-Za-z0-9._+-]. Empty: not set.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The window, in characters and in pixels, 0 to 65535; 0: unknown.
-	Columns       uint32 `protobuf:"varint,2,opt,name=columns,proto3" json:"columns,omitempty"`
-	Rows          uint32 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
-	WidthPx       uint32 `protobuf:"varint,4,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
-	HeightPx      uint32 `protobuf:"varint,5,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	Columns  uint32 `protobuf:"varint,2,opt,name=columns,proto3" json:"columns,omitempty"`
+	Rows     uint32 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	WidthPx  uint32 `protobuf:"varint,4,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	HeightPx uint32 `protobuf:"varint,5,opt,name=height_px,json=heightPx,proto3" json:"height_px,omitempty"`
+	// Its modes, encoded as in SSH (RFC 4254, 8), at most 1024 bytes. Those that are
+	// not known here, and speeds, are left out; without any the kernel's own stay.
+	Modes         []byte `protobuf:"bytes,6,opt,name=modes,proto3" json:"modes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1734,6 +1737,13 @@ func (x *Terminal) GetHeightPx() uint32 {
 		return x.HeightPx
 	}
 	return 0
+}
+
+func (x *Terminal) GetModes() []byte {
+	if x != nil {
+		return x.Modes
+	}
+	return nil
 }
 
 // Signal sends a signal to the process group of one process, with the user's
@@ -3473,13 +3483,14 @@ const file_proto_pamhelper_proto_rawDesc = "" +
 	"\acommand\x18\x01 \x01(\fR\acommand\x124\n" +
 	"\tvariables\x18\x02 \x03(\v2\x16.pamhelper.v1.VariableR\tvariables\x122\n" +
 	"\bterminal\x18\x03 \x01(\v2\x16.pamhelper.v1.TerminalR\bterminal\x12 \n" +
-	"\vdescriptors\x18\x04 \x01(\rR\vdescriptors\"\x84\x01\n" +
+	"\vdescriptors\x18\x04 \x01(\rR\vdescriptors\"\x9a\x01\n" +
 	"\bTerminal\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\acolumns\x18\x02 \x01(\rR\acolumns\x12\x12\n" +
 	"\x04rows\x18\x03 \x01(\rR\x04rows\x12\x19\n" +
 	"\bwidth_px\x18\x04 \x01(\rR\awidthPx\x12\x1b\n" +
-	"\theight_px\x18\x05 \x01(\rR\bheightPx\"\xf8\x01\n" +
+	"\theight_px\x18\x05 \x01(\rR\bheightPx\x12\x14\n" +
+	"\x05modes\x18\x06 \x01(\fR\x05modes\"\xf8\x01\n" +
 	"\x06Signal\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\rR\aprocess\x123\n" +
 	"\x06number\x18\x02 \x01(\x0e2\x1b.pamhelper.v1.Signal.NumberR\x06number\"\x9e\x01\n" +

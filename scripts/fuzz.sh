@@ -14,7 +14,7 @@ targets='
 	cmd/pamhelper/internal/policy:FuzzParse
 	cmd/agent/internal/config:FuzzConfig
 	cmd/agent/internal/expression:FuzzExpression
-	cmd/agent/internal/session:FuzzModes
+	cmd/pamhelper/internal/userprocess:FuzzModes
 '
 for target in $targets; do
 	go test -run '^$' -fuzz "^${target#*:}\$" -fuzztime "${FUZZTIME:-10000x}" -fuzzminimizetime 20x "./${target%:*}"

@@ -36,6 +36,9 @@ type Command struct {
 type Terminal struct {
 	Type string // TERM; empty: not set
 	Size Size
+	// Modes are those of the terminal, encoded as in SSH (RFC 4254, 8). What the
+	// helper does not know of them is left out. Empty: the kernel's own.
+	Modes []byte
 }
 
 // Size is a terminal's window, in characters and in pixels; 0 is unknown.
@@ -191,6 +194,7 @@ func (t *Terminal) message() *pb.Terminal {
 		Type:    t.Type,
 		Columns: uint32(t.Size.Columns), Rows: uint32(t.Size.Rows),
 		WidthPx: uint32(t.Size.WidthPx), HeightPx: uint32(t.Size.HeightPx),
+		Modes: t.Modes,
 	}
 }
 

@@ -184,6 +184,7 @@ func TestWhatNoProcessCanBeStartedWithIsSaid(t *testing.T) {
 	}{
 		{"terminal type", ipc.Command{Terminal: window(80, "xterm;reset")}, "terminal type"},
 		{"terminal type that is long", ipc.Command{Terminal: window(80, strings.Repeat("x", 65))}, "terminal type"},
+		{"terminal modes that are long", ipc.Command{Terminal: &ipc.Terminal{Modes: make([]byte, 1025)}}, "terminal modes"},
 	} {
 		if p, err := client.Start(t.Context(), c.command); !errors.Is(err, ipc.ErrNotStarted) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, %v; want nothing started and %q", c.name, p, err, c.says)

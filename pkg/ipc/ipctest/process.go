@@ -70,7 +70,7 @@ func (w *worker) newProcess(start *pb.Start, files []*os.File) (p *Process, mast
 	if t := start.GetTerminal(); t != nil {
 		p.Command.Terminal = &ipc.Terminal{Type: t.GetType(), Size: ipc.Size{
 			Columns: uint16(t.GetColumns()), Rows: uint16(t.GetRows()), WidthPx: uint16(t.GetWidthPx()), HeightPx: uint16(t.GetHeightPx()),
-		}}
+		}, Modes: t.GetModes()}
 		var side *os.File
 		side, p.Stdin, name, err = openTerminal(t)
 		if err != nil {

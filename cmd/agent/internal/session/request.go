@@ -18,7 +18,6 @@ type session struct {
 	variables []ipc.Variable
 	size      int // of the variables, in bytes
 	terminal  *ipc.Terminal
-	modes     []byte // of the terminal, encoded
 	running   running
 	following sync.WaitGroup
 }

@@ -26,8 +26,9 @@ func (s *session) pty(payload []byte) bool {
 		s.Journal.Warn("terminal refused", "why", "the certificate or key does not permit one")
 		return false
 	}
-	s.terminal = &ipc.Terminal{Type: asked.Type, Size: size(asked.Columns, asked.Rows, asked.WidthPx, asked.HeightPx)}
-	s.modes = []byte(asked.Modes)
+	s.terminal = &ipc.Terminal{
+		Type: asked.Type, Size: size(asked.Columns, asked.Rows, asked.WidthPx, asked.HeightPx), Modes: []byte(asked.Modes),
+	}
 	return true
 }
 
@@ -70,7 +71,6 @@ func (s *session) onTerminal(ctx context.Context, command ipc.Command, shell boo
 	if err != nil {
 		return nil, err
 	}
-	setModes(process.Master, s.modes)
 	s.started(process, command)
 	t := &onItsTerminal{s: s, process: process, gone: make(chan struct{})}
 	if shell {

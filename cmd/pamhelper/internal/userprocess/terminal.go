@@ -55,6 +55,9 @@ func OpenTerminal(a Passwd, window *pb.Terminal) (t *Terminal, slave *os.File, e
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size); err != nil {
 		return nil, nil, fmt.Errorf("size of %s: %w", t.Name, err)
 	}
+	if err := setModes(fd, window.GetModes()); err != nil {
+		return nil, nil, fmt.Errorf("modes of %s: %w", t.Name, err)
+	}
 	slave, err = t.slave()
 	if err != nil {
 		return nil, nil, err

@@ -128,6 +128,9 @@ func (w *worker) run(p *process, a userprocess.Passwd, command string, environme
 	return nil
 }
 
+// maxModes is more than the modes that there are take, in bytes.
+const maxModes = 1024
+
 // startable says what in a Start no process could be started with.
 func startable(start *pb.Start, files int) error {
 	t := start.GetTerminal()
@@ -142,6 +145,8 @@ func startable(start *pb.Start, files int) error {
 		return fmt.Errorf("terminal type %s is not one", quoted([]byte(t.GetType())))
 	case max(t.GetColumns(), t.GetRows(), t.GetWidthPx(), t.GetHeightPx()) > 0xffff:
 		return errors.New("a window of more than 65535 columns, rows or pixels")
+	case len(t.GetModes()) > maxModes:
+		return fmt.Errorf("terminal modes of %d bytes; at most %d", len(t.GetModes()), maxModes)
 	}
 	return nil
 }

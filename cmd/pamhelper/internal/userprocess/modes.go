@@ -1,8 +1,7 @@
-package session
+package userprocess
 
 import (
 	"encoding/binary"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,21 +39,16 @@ var characterSizes = map[byte]uint32{90: unix.CS7, 91: unix.CS8}
 
 // setModes sets the modes of a terminal from its master side. Speeds are left
 // out: a pseudo-terminal has none.
-func setModes(master *os.File, encoded []byte) {
-	raw, err := master.SyscallConn()
+func setModes(master int, encoded []byte) error {
+	mode, err := unix.IoctlGetTermios(master, unix.TCGETS)
 	if err != nil {
-		return
+		return err
 	}
-	raw.Control(func(fd uintptr) {
-		mode, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
-		if err != nil {
-			return
-		}
-		applyModes(mode, encoded)
-		unix.IoctlSetTermios(int(fd), unix.TCSETS, mode)
-	})
+	applyModes(mode, encoded)
+	return unix.IoctlSetTermios(master, unix.TCSETS, mode)
 }
 
+// applyModes takes what is known of the modes, up to their end.
 func applyModes(mode *unix.Termios, encoded []byte) {
 	for len(encoded) >= 5 && encoded[0] != modesEnd && encoded[0] < firstUndefined {
 		opcode, value := encoded[0], binary.BigEndian.Uint32(encoded[1:])
