@@ -59,7 +59,10 @@ exit 0
 // login of the new user works like every one behind it.
 func TestNodeMakesUsersAsTheGuideDoes(t *testing.T) {
 	t.Parallel()
-	n := keyed(t, pamhelper, `
+	n := newNode(t)
+	n.keygen("ca")
+	n.keygen("key")
+	n.configure(`
   trusted_user_ca_keys: [DIR/ca.pub]
   pam:
     enabled: yes
@@ -67,6 +70,11 @@ func TestNodeMakesUsersAsTheGuideDoes(t *testing.T) {
     environment:
       MAIL_OF_USER: "{{ external.email }}"
 `)
+	// useradd puts new files in the places of /etc/passwd and others, which would
+	// take away the mounts that other tests have on them.
+	etc := t.TempDir()
+	n.mounts = "cp -a /etc/. '" + etc + "'\nmount --bind '" + etc + "' /etc\n"
+	n.start(pamhelper)
 	certificate := n.certify("new", "made1", "-O", `extension:teleport-roles={"version":"v1","roles":["developer","access"]}`,
 		"-O", `extension:teleport-traits={"email":["alice@example.com"]}`)
 	c := n.byCertificate("made1", certificate)
@@ -75,7 +83,7 @@ func TestNodeMakesUsersAsTheGuideDoes(t *testing.T) {
 	n.run(c).expect(t, 0, want, "")
 	n.run(c).expect(t, 0, want, "")
 	comment := "User made1 for alice@example.com with roles developer access created by Teleport."
-	if got := readFile(t, "/etc/passwd"); !strings.Contains(got, ":"+comment+":") {
+	if got := readFile(t, etc+"/passwd"); !strings.Contains(got, ":"+comment+":") {
 		t.Errorf("/etc/passwd has no comment %q:\n%s", comment, got)
 	}
 	c.args, c.line = []string{"-tt"}, "stat -c %U $(tty); exit 6"

@@ -17,6 +17,9 @@ type node struct {
 	port int
 	cmd  *exec.Cmd
 	log  workerLog
+	// mounts are lines of shell that come before the broker, in its own mount
+	// namespace.
+	mounts string
 }
 
 // passwords is the configuration of a node that has passwords only.
@@ -118,7 +121,13 @@ func (n *node) configure(lines string) {
 func (n *node) start(helper string, args ...string) {
 	n.t.Helper()
 	args = append(args, "--user", agentUser, "--policy", nodePolicyFile, "--", agent, "run", "--config", n.path("agent.yaml"))
-	n.cmd = exec.Command(helper, append([]string{"broker"}, args...)...)
+	// Records of its own: a broker sweeps, and would close what other tests left.
+	records := n.t.TempDir()
+	if err := os.MkdirAll(recordDir, 0o700); err != nil {
+		n.t.Fatal(err)
+	}
+	start := n.mounts + "mount --bind '" + records + "' " + recordDir + "\nexec '" + helper + "' broker \"$@\"\n"
+	n.cmd = exec.Command("unshare", append([]string{"--mount", "sh", "-ec", start, "sh"}, args...)...)
 	n.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	n.cmd.Stderr = &n.log
 	if err := n.cmd.Start(); err != nil {
