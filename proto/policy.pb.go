@@ -215,7 +215,7 @@ type Service struct {
 	// TELEPORT_USERNAME, TELEPORT_ROLES, TELEPORT_LOGIN.
 	ModuleGetenv []string `protobuf:"bytes,12,rep,name=module_getenv,json=moduleGetenv,proto3" json:"module_getenv,omitempty"`
 	// Variables that the client may choose for the user's processes. Default:
-	// LANG, LC_*, SSH_CLIENT, SSH_CONNECTION.
+	// LANG, LC_*, SSH_CLIENT, SSH_CONNECTION, SSH_ORIGINAL_COMMAND.
 	ClientVariables *Names `protobuf:"bytes,13,opt,name=client_variables,json=clientVariables,proto3" json:"client_variables,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

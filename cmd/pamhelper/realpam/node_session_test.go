@@ -206,7 +206,7 @@ func TestNodePassesOnTheVariablesThatThePolicyAdmits(t *testing.T) {
 	t.Parallel()
 	n := forKeys(t, "node5")
 	c := n.byKey("node5")
-	c.options = append(c.options, `SetEnv LANG=C.UTF-8 "LC_TIME=from client" LD_PRELOAD=/x PATH=/x SSH_TTY=x FOO=x`)
+	c.options = append(c.options, `SetEnv LANG=C.UTF-8 "LC_TIME=from client" LD_PRELOAD=/x PATH=/x SSH_TTY=x "SSH_CLIENT=6.6.6.6 6 6" FOO=x`)
 	c.line = `echo "$LANG,$LC_TIME,$LD_PRELOAD,$SSH_TTY,$FOO,$PATH,${SSH_CLIENT%% *},${SSH_CLIENT##* },${SSH_CONNECTION##* }"`
 	n.run(c).expect(t, 0, fmt.Sprintf("C.UTF-8,from client,,,,%s,127.0.0.1,%d,%d\n", "/usr/local/bin:/usr/bin:/bin:/usr/games", n.port, n.port), "")
 }

@@ -31,7 +31,7 @@ const passwords = `
 // nodePolicy is that of the brokers: passwords and second factors through sshd,
 // and keys and certificates alone through two other services.
 const nodePolicy = `
-service { name: "sshd" variable: "SITE_*" client_variables { name: "LANG" name: "LC_*" name: "SSH_CLIENT" name: "SSH_CONNECTION" name: "SSH_ORIGINAL_COMMAND" } }
+service { name: "sshd" variable: "SITE_*" }
 service { name: "keys" proof: AGENT }
 service { name: "sftponly" proof: AGENT commands { line: "/usr/lib/openssh/sftp-server" } }
 service { name: "teleport" proof: AGENT variable: "MAIL_OF_USER" }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -84,10 +85,10 @@ func (s *session) take(ctx context.Context, request *ssh.Request) bool {
 }
 
 // env keeps a variable for the process. The helper's policy says which names it
-// gets.
+// gets. Those of SSH itself are the agent's to say: programs believe them.
 func (s *session) env(payload []byte) bool {
 	var asked struct{ Name, Value string }
-	if ssh.Unmarshal(payload, &asked) != nil || s.running != nil {
+	if ssh.Unmarshal(payload, &asked) != nil || s.running != nil || strings.HasPrefix(asked.Name, "SSH_") {
 		return false
 	}
 	s.size += len(asked.Name) + len(asked.Value)

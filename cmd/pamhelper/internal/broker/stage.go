@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -218,6 +219,12 @@ func executable(path string) error {
 	return nil
 }
 
+// Signals that the C library keeps to itself (signal(7)).
+const (
+	firstSignalOfLibc = 32
+	lastSignalOfLibc  = 33
+)
+
 // lastSteps leaves the agent no other descriptors, signals as after login, and an
 // empty signal mask.
 func (s stage) lastSteps() error {
@@ -228,6 +235,11 @@ func (s stage) lastSteps() error {
 	// A signal that has a handler is a default one behind execve(2), and one that is
 	// ignored stays so: every one gets a handler.
 	signal.Notify(make(chan os.Signal, 1))
+	// But for those of the C library, whose posix_spawn ignores one in what it starts.
+	for number := uintptr(firstSignalOfLibc); number <= lastSignalOfLibc; number++ {
+		var byDefault [4]uint64 // struct sigaction of the kernel
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&byDefault)), 0, unsafe.Sizeof(byDefault[0]), 0, 0)
+	}
 	return unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
 }
 

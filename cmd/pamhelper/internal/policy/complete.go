@@ -42,7 +42,7 @@ func completeService(s *pb.Service) {
 		fill(&s.Commands.Shell, false)
 	}
 	if s.ClientVariables == nil {
-		s.ClientVariables = &pb.Names{Name: []string{"LANG", "LC_*", "SSH_CLIENT", "SSH_CONNECTION"}}
+		s.ClientVariables = &pb.Names{Name: []string{"LANG", "LC_*", "SSH_CLIENT", "SSH_CONNECTION", "SSH_ORIGINAL_COMMAND"}}
 	}
 }
 

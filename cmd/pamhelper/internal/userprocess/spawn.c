@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -99,6 +101,9 @@ static void go_home(const char *home)
 	}
 }
 
+/* Of the kernel, where the C library keeps 32 and 33 to itself. */
+#define FIRST_SIGNAL_OF_LIBC 32
+
 /* As with sshd: the signals that end a session, or tell of a child, mean the
  * default, and none is blocked. Who started the agent may have ignored them for
  * it (nohup, a job of a shell), and means nobody's login. The others are as the
@@ -107,10 +112,14 @@ static void reset_signals(const struct sigaction *found)
 {
 	static const int ordinary[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD };
 	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	static const struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } kernel_default;
 	sigset_t none;
 
 	for (int i = 1; i < 65; i++)
 		sigaction(i, &found[i], NULL); /* fails for those of the C library */
+	/* Which posix_spawn of that library ignores in what it starts. */
+	for (int i = FIRST_SIGNAL_OF_LIBC; i < SIGRTMIN; i++)
+		syscall(SYS_rt_sigaction, i, &kernel_default, NULL, sizeof kernel_default.mask);
 	for (size_t i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
 		sigaction(ordinary[i], &by_default, NULL);
 	sigemptyset(&none);
