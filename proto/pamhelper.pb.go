@@ -2169,7 +2169,8 @@ type Result struct {
 	// Variables that are left out here because they do not fit into a frame.
 	EnvironmentOmitted uint32 `protobuf:"varint,7,opt,name=environment_omitted,json=environmentOmitted,proto3" json:"environment_omitted,omitempty"`
 	// Time in libpam and its modules, without the time prompts waited for their
-	// answers, in microseconds.
+	// answers, in microseconds. With an AUTHENTICATE that failed, what it was made to
+	// take.
 	DurationUs uint64 `protobuf:"varint,8,opt,name=duration_us,json=durationUs,proto3" json:"duration_us,omitempty"`
 	// Which line of which file decided. Only where the code is not PAM_SUCCESS, and
 	// never for AUTHENTICATE; a debugging worker sets it for every step. Not set

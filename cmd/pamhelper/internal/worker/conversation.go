@@ -28,9 +28,10 @@ var (
 // conversation carries PAM's conversation to the agent. Its prompts run on the
 // main thread, deliver on the receiving goroutine.
 type conversation struct {
-	w      *worker
-	binary bool          // both sides declared the feature
-	waited time.Duration // time this step's prompts waited for answers
+	w        *worker
+	binary   bool          // both sides declared the feature
+	waited   time.Duration // time this step's prompts waited for answers
+	answered time.Time     // when the last prompt ended to wait
 	// abandoned: a prompt of this step got no answer.
 	abandoned bool
 	// keeping: nothing has been proved yet, and what a module says could tell who
@@ -118,7 +119,10 @@ func (c *conversation) ask(prompt *pb.Prompt) (*pb.Answer, error) {
 	}
 	timeout := c.w.life.promptTimeout()
 	began := time.Now()
-	defer func() { c.waited += time.Since(began) }()
+	defer func() {
+		c.answered = time.Now()
+		c.waited += c.answered.Sub(began)
+	}()
 
 	answers := make(chan *pb.Answer, 1)
 	c.mu.Lock()

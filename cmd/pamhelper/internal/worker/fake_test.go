@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -169,6 +170,7 @@ func newFakeLoginWith(t testing.TB, p *pb.Policy, debug *Debug) *fakeLogin {
 	l.known = &fakeDirectory{users: map[string]userprocess.Passwd{}, groups: map[string]uint32{}, members: map[uint32][]uint32{}, broken: map[string]bool{}}
 	l.known.add("nobody", 65534, 65534)
 	l.directory = l.known
+	l.grain = time.Millisecond
 	l.groups = func(string, bool) error { return nil }
 	l.start = func(config libpam.Config) (transaction, libpam.Status) {
 		if status := l.fake.codes[pb.Step_BEGIN]; status != libpam.Success {

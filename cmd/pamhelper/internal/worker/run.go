@@ -124,7 +124,7 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 }
 
 func newWorker(conn *ipc.Conn, held *pb.Policy, debug *Debug, logger *log.Logger) *worker {
-	w := &worker{conn: conn, table: strict, policy: held, debug: debug, log: logger, crashFD: -1,
+	w := &worker{conn: conn, table: strict, policy: held, debug: debug, log: logger, crashFD: -1, grain: grain,
 		directory: nss{}, groups: setGroups, warned: map[string]bool{}, agentUID: noUID}
 	limits := deadlinesOf(held)
 	if debug != nil {

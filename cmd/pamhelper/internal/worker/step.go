@@ -12,13 +12,10 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 	w.conv.waited, w.conv.abandoned = 0, false
 	began := time.Now()
 	status := call(w.flags(flags))
-	duration := time.Since(began) - w.conv.waited
-
 	result := &pb.Result{
-		Step:       step,
-		Outcome:    &pb.Result_Code{Code: pb.PamCode(status)},
-		Text:       status.Text(),
-		DurationUs: uint64(duration.Microseconds()),
+		Step:    step,
+		Outcome: &pb.Result_Code{Code: pb.PamCode(status)},
+		Text:    status.Text(),
 	}
 	switch {
 	case w.tx == nil:
@@ -33,6 +30,10 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 	}
 	result.Decision = w.explain(step, status)
 	result.Tolerated = w.tolerates(step, status)
+	if w.hides(step, status) {
+		w.even(began)
+	}
+	result.DurationUs = uint64((time.Since(began) - w.conv.waited).Microseconds())
 	w.send(&pb.Event{Body: &pb.Event_Result{Result: result}})
 	switch {
 	case status == libpam.Success || result.Tolerated:
@@ -43,8 +44,8 @@ func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) 
 	return refused, nil
 }
 
-// hides reports whether what modules set or changed is not for the agent: to
-// somebody who has proved nothing it would tell who exists.
+// hides reports whether what modules set or changed, and how long they took, is not
+// for the agent: to somebody who has proved nothing it would tell who exists.
 func (w *worker) hides(step pb.Step, status libpam.Status) bool {
 	switch {
 	case w.debug != nil:

@@ -65,7 +65,8 @@ type worker struct {
 	user       string       // as bound by Begin, or a canonical name that was admitted
 	title      atomic.Value // both, for the log
 	crashFD    int          // where the signal handler writes
-	denial     string       // why the user may not log in, and must not learn it; for the log
+	grain      time.Duration
+	denial     string // why the user may not log in, and must not learn it; for the log
 
 	accounted     bool          // the account step came first, and has been
 	accountStatus libpam.Status // what it said, where it came before the proof
