@@ -62,7 +62,7 @@ const (
 var tellsApart = table("CannotTellUsersApart",
 	attack{name: "by what comes back and when",
 		do: func(a *intruder) string {
-			return a.compared(a.guesses())
+			return a.compared(6, a.guesses())
 		},
 		wants: "no difference",
 		logs:  `login of "nosuchuser" through "sshd": authenticate: …; the user may not log in: unknown user`,
@@ -73,7 +73,7 @@ var tellsApart = table("CannotTellUsersApart",
 			for i := range guesses {
 				guesses[i].leaves = true
 			}
-			return a.compared(guesses)
+			return a.compared(6, guesses)
 		},
 		wants: "no difference",
 		logs:  `login of "nosuchuser" through "sshd": authenticate: …`,
@@ -84,7 +84,7 @@ var tellsApart = table("CannotTellUsersApart",
 		do: func(a *intruder) string {
 			b := *a
 			b.launch = a.debugging
-			if got := b.compared([]guess{{"a wrong password", a.User, wrongPassword, false}, {"unknown", "nosuchuser", password, false}}); strings.Contains(got, "time of unknown") {
+			if got := b.compared(1, []guess{{"a wrong password", a.User, wrongPassword, false}, {"unknown", "nosuchuser", password, false}}); strings.Contains(got, "time of unknown") {
 				return "a difference of the time"
 			}
 			return "no difference of the time"
@@ -119,9 +119,9 @@ type shown struct {
 
 // compared makes every attempt several times, and again where they differ: a busy
 // machine makes some late, but a shorter way is shorter however often it is taken.
-func (a *intruder) compared(guesses []guess) (differ string) {
+func (a *intruder) compared(times int, guesses []guess) (differ string) {
 	all := make([]shown, len(guesses))
-	for range 6 {
+	for range times {
 		for range rounds {
 			a.round(guesses, all)
 		}

@@ -242,10 +242,10 @@ var crowdsOut = table("CannotCrowdOthersOut",
 		do: func(a *intruder) string {
 			var first []*peer
 			for range 3 {
-				first = append(first, a.inSession())
+				first = append(first, a.patiently(a.User))
 			}
 			got := a.logIn(a.User, password, inSessionSteps...).end()
-			got += "; another: " + a.logIn(a.Other, password, inSessionSteps...).end()
+			got += "; another: " + a.patiently(a.Other).end()
 			for _, p := range first {
 				p.end()
 			}
@@ -277,7 +277,20 @@ func (a *intruder) crowd() string {
 	for _, p := range held {
 		p.end()
 	}
-	return fmt.Sprintf("%d are served, the others are told that %q; then the user is served: %s", len(held), busy, a.inSession().end())
+	return fmt.Sprintf("%d are served, the others are told that %q; then the user is served: %s", len(held), busy, a.patiently(a.User).end())
+}
+
+// patiently opens a session as soon as there is room: a worker that has ended counts
+// until it has been reaped.
+func (a *intruder) patiently(user string) *peer {
+	for deadline := time.Now().Add(patience); ; <-tick() {
+		p := a.logIn(user, password, inSessionSteps...).hear()
+		busy := strings.Contains(p.heard[len(p.heard)-1], "busy") || strings.HasPrefix(p.heard[len(p.heard)-1], "BUSY")
+		if !busy || time.Now().After(deadline) {
+			return p
+		}
+		p.rest()
+	}
 }
 
 // tick is the pace of somebody who drips bytes.

@@ -15,7 +15,7 @@ const rootPassword = "r00t-Of-all-3vil"
 // plainUsers may log in. A test that keeps state under a name has its own one.
 var plainUsers = []string{
 	"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj",
-	"oscar", "pat", "quentin", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy",
+	"oscar", "pat", "quentin", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier",
 }
 
 // sessionUsers are for the tests of session modules, which keep something under
