@@ -44,8 +44,8 @@ func leavingIn(name string, raw []byte) attack {
 	}
 }
 
-// answering answers the prompt of a login with what no answer may be.
-func answering(name string, answer *pb.Answer, because string) attack {
+// answered answers the prompt of a login with what no answer may be.
+func answered(name string, answer *pb.Answer, because string) attack {
 	return attack{name: name,
 		do: func(a *intruder) string {
 			return a.atPrompt(a.User).tell(&pb.Request{Body: &pb.Request_Answer{Answer: answer}}).rest()
@@ -105,9 +105,9 @@ var confuses = table("CannotConfuseAWorker",
 		wants: "…VIOLATION: " + noSuchPrompt,
 		logs:  "ended: " + noSuchPrompt,
 	},
-	answering("an answer to the next question", &pb.Answer{Id: 2, Text: []byte(password)}, noSuchPrompt),
-	answering("an answer to question 0", &pb.Answer{Text: []byte(password)}, noSuchPrompt),
-	answering("an answer that is too long", &pb.Answer{Id: 1, Text: bytes.Repeat([]byte("x"), 64<<10+1)}, noSuchPrompt),
+	answered("an answer to the next question", &pb.Answer{Id: 2, Text: []byte(password)}, noSuchPrompt),
+	answered("an answer to question 0", &pb.Answer{Text: []byte(password)}, noSuchPrompt),
+	answered("an answer that is too long", &pb.Answer{Id: 1, Text: bytes.Repeat([]byte("x"), 64<<10+1)}, noSuchPrompt),
 	attack{name: "an answer with a NUL", do: badAnswer("x\x00y", 0), wants: "welcome, begin=SUCCESS, prompt, authenticate=AUTH_ERR, VIOLATION: " + noText,
 		logs: `login of "{user}" through "sshd" ended: ` + noText},
 	attack{name: "an answer with a newline", do: badAnswer("x\n", 0), wants: "welcome, begin=SUCCESS, prompt, authenticate=AUTH_ERR, VIOLATION: " + noText,
