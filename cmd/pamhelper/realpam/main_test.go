@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 )
 
 // insideVariable tells the re-executed test binary where its programs are.
@@ -63,6 +64,14 @@ func enter(count uint) (status int, err error) {
 		}
 	}
 	return status, err
+}
+
+// undoPosixSpawn: what make and others start by it ignores a signal that the C
+// library keeps to itself, and nothing started from here is to inherit that.
+func undoPosixSpawn() {
+	const cancel = 32
+	var byDefault [4]uint64 // struct sigaction of the kernel
+	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, cancel, uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
 }
 
 // again runs this test binary once in new namespaces.
@@ -128,6 +137,7 @@ func insideArgs(args []string) []string {
 // inside makes the private machine, runs the tests and looks for what they
 // left running.
 func inside(m *testing.M, programs string) int {
+	undoPosixSpawn()
 	os.Unsetenv(insideVariable)
 	os.Unsetenv("TMPDIR")
 	os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
