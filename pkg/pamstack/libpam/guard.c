@@ -119,11 +119,13 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	raise(signal); /* held back until this handler returns */
 }
 
+int pamhelper_go_calls_exit;
+
 /* Go ends the process without exit(3): whoever calls it is a module. Its status
  * is not the helper's: a module that leaves with 0 has not ended a login in order. */
 static void on_exit_call(void)
 {
-	if (getpid() != our_pid)
+	if (getpid() != our_pid || (pamhelper_go_calls_exit && !pamhelper_in_module()))
 		return;
 	tell_crash(0);
 	_exit(PAMHELPER_EXIT_STATUS);

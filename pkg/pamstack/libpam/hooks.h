@@ -116,6 +116,8 @@ void pamhelper_limits_apply(void);
 
 /* The status of a process that a module ended with exit(3). */
 #define PAMHELPER_EXIT_STATUS 4
+/* Set where the Go runtime calls it too. */
+extern int pamhelper_go_calls_exit;
 
 /* guard.c: called on the PAM thread. */
 
