@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -47,8 +48,8 @@ func (v *validator) serviceName(path, name string) {
 	switch {
 	case name == "":
 		v.add(path, `is missing; it is the name of a file in /etc/pam.d, such as "sshd"`)
-	case len(name) > maxName:
-		v.add(path, "is longer than %d bytes", maxName)
+	case len(name) > names.Max:
+		v.add(path, "is longer than %d bytes", names.Max)
 	case strings.Contains(name, "/"):
 		v.add(path, `has a "/"; it is the name of a file in /etc/pam.d, without its directory`)
 	case name == "." || name == "..":
@@ -62,33 +63,13 @@ func (v *validator) serviceName(path, name string) {
 	}
 }
 
-// ForRoot says why a service is not for logins through a helper that is root, ""
-// where nothing is known by its name.
-func ForRoot(service string) string {
-	why := "lets in everybody when it is asked by root, as the helper is"
-	return map[string]string{"su": why, "su-l": why, "runuser": why, "runuser-l": why, "chfn": why, "chsh": why}[service]
-}
-
-// withoutProof are modules that let in without a proof of who somebody is: for
-// what the caller is, which is root here, or for where a login comes from.
-var withoutProof = map[string]string{
-	"pam_rootok.so":      "lets in everybody for a caller that is root, as the helper is",
-	"pam_rhosts.so":      "believes the machine that a login comes from",
-	"pam_rhosts_auth.so": "believes the machine that a login comes from",
-	"pam_timestamp.so":   "lets in who was asked a short time ago",
-}
-
-// WithoutProof says why a module in the auth lines of a service, by the name of its
-// file, takes their worth as a proof, "" where nothing is known by its name.
-func WithoutProof(module string) string { return withoutProof[module] }
-
 // proof checks what PAM itself has to do for it.
 func (v *validator) proof(path string, s *pb.Service) {
 	switch s.GetProof() {
 	case pb.Service_PAM:
 		// The worker finds this in the stack, too; the name is enough, and tells it
 		// before a login.
-		if why := ForRoot(s.GetName()); why != "" {
+		if why := names.ForRoot(s.GetName()); why != "" {
 			v.add(path+".name", "%s, so that it proves nothing; make a service of your own", why)
 		}
 	case pb.Service_AGENT:

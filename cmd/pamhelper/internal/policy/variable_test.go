@@ -2,74 +2,40 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
-
-// entries goes through a never-list.
-func entries(l list) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, g := range l {
-			for name := range strings.FieldsSeq(g.names) {
-				if !yield(name) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func TestNeverListsAreWellFormed(t *testing.T) {
-	t.Parallel()
-	for which, l := range map[string]list{"never": never, "neverOfClients": neverOfClients} {
-		seen := map[string]bool{}
-		for name := range entries(l) {
-			if !regexp.MustCompile(`^[A-Z_][A-Z0-9_]*\*?$`).MatchString(name) {
-				t.Errorf("%s: %q is neither a name nor a prefix with a *", which, name)
-			}
-			if seen[name] {
-				t.Errorf("%s: %s is there twice", which, name)
-			}
-			seen[name] = true
-		}
-		for _, g := range l {
-			if g.why == "" {
-				t.Errorf("%s: %s has no reason", which, g.names)
-			}
-		}
-	}
-}
 
 // Each entry is tried as a name it means, by longer and by shorter prefixes.
 func TestEveryNeverEntryIsRefusedHoweverItIsWritten(t *testing.T) {
 	t.Parallel()
-	for name := range entries(never) {
-		prefix, open := strings.CutSuffix(name, "*")
-		wantNever(t, "variable", prefix, never)
-		wantNever(t, "module_getenv", prefix, never)
+	for e := range names.Never.All() {
+		prefix, open := strings.CutSuffix(e.Name, "*")
+		wantNever(t, "variable", prefix, names.Never)
+		wantNever(t, "module_getenv", prefix, names.Never)
 		if open {
-			wantNever(t, "variable", prefix+"X", never)
-			wantNever(t, "variable", strings.TrimSuffix(prefix, "_")+"_*", never)
-			wantNever(t, "variable", prefix+"XABCD_*", never)
+			wantNever(t, "variable", prefix+"X", names.Never)
+			wantNever(t, "variable", strings.TrimSuffix(prefix, "_")+"_*", names.Never)
+			wantNever(t, "variable", prefix+"XABCD_*", names.Never)
 		}
 		for shorter := range prefixes(prefix) {
 			if letters(shorter) >= leastLetters {
-				wantNever(t, "variable", shorter+"*", never)
+				wantNever(t, "variable", shorter+"*", names.Never)
 			}
 		}
 	}
-	for name := range entries(neverOfClients) {
-		prefix, open := strings.CutSuffix(name, "*")
-		wantNever(t, "client_variables", prefix, neverOfClients)
+	for e := range names.NeverOfClients.All() {
+		prefix, open := strings.CutSuffix(e.Name, "*")
+		wantNever(t, "client_variables", prefix, names.NeverOfClients)
 		if open {
-			wantNever(t, "client_variables", prefix+"X", neverOfClients)
-			wantNever(t, "client_variables", prefix+"X*", neverOfClients)
+			wantNever(t, "client_variables", prefix+"X", names.NeverOfClients)
+			wantNever(t, "client_variables", prefix+"X*", names.NeverOfClients)
 		}
 		for i := 1; i <= len(prefix); i++ {
-			wantNever(t, "client_variables", prefix[:i]+"*", neverOfClients)
+			wantNever(t, "client_variables", prefix[:i]+"*", names.NeverOfClients)
 		}
 	}
 }
@@ -87,69 +53,33 @@ func prefixes(name string) func(yield func(string) bool) {
 
 // wantNever wants a name or pattern refused in the file, and each name of it that
 // the list means not admitted where a policy that was not read from a file has it.
-func wantNever(t *testing.T, field, pattern string, l list) {
+func wantNever(t *testing.T, field, pattern string, l names.List) {
 	t.Helper()
 	written := fmt.Sprintf("%s: %q", field, pattern)
 	if field == "client_variables" {
 		written = fmt.Sprintf("client_variables { name: %q }", pattern)
 	}
-	if field == "module_getenv" && pattern == workersOwn {
+	if field == "module_getenv" && pattern == names.WorkersOwn {
 		return // the worker sets it
 	}
 	_, err := Parse([]byte(inService(written)), "F")
 	if err == nil || !strings.Contains(err.Error(), "never admitted: ") {
 		t.Errorf("%s: got %v, want that it is never admitted", written, err)
 	}
-	e := l.entry(pattern)
+	e := l.Entry(pattern)
 	if e == nil {
 		t.Errorf("%s is not on the list", pattern)
 		return
 	}
-	s := &pb.Service{Variable: []string{pattern, e.name}, ClientVariables: &pb.Names{Name: []string{pattern, e.name}}}
-	name := strings.TrimSuffix(e.name, "*")
+	s := &pb.Service{Variable: []string{pattern, e.Name}, ClientVariables: &pb.Names{Name: []string{pattern, e.Name}}}
+	name := strings.TrimSuffix(e.Name, "*")
 	admits := AdmitsVariable
 	if field == "client_variables" {
 		admits = AdmitsClientVariable
 	}
 	for _, meant := range []string{name, name + "X"} {
-		if l.entry(meant) != nil && admits(s, meant) {
+		if l.Entry(meant) != nil && admits(s, meant) {
 			t.Errorf("%s is admitted, by a service with %s", meant, pattern)
-		}
-	}
-}
-
-func TestNamedEntriesAreOnTheLists(t *testing.T) {
-	t.Parallel()
-	for _, name := range strings.Fields(`LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT GLIBC_TUNABLES MALLOC_CHECK_ GCONV_PATH GETCONF_DIR LOCPATH NLSPATH
-		PATH IFS ENV BASH_ENV BASH_FUNC_X SHELLOPTS BASHOPTS PS4 CDPATH GLOBIGNORE FPATH NULLCMD ZDOTDIR PYTHONPATH PYTHONSTARTUP PERL5LIB
-		PERL5OPT PERLLIB RUBYOPT RUBYLIB NODE_OPTIONS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS LUA_INIT LUA_PATH OPENSSL_CONF
-		OPENSSL_MODULES SSL_CERT_FILE KRB5_CONFIG KRB5CCNAME KRB5_KTNAME GSS_MECH_CONFIG HOSTALIASES LOCALDOMAIN RES_OPTIONS RESOLV_HOST_CONF
-		TZ TZDIR TMPDIR HOME USER LOGNAME SHELL TERMINFO TERMINFO_DIRS TERMCAP EDITOR VISUAL PAGER LESSOPEN LESS XDG_SEAT XDG_VTNR
-		XDG_SESSION_TYPE XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS SUDO_USER PAM_USER PAM_TYPE TELEPORT_LOGIN
-		SYSTEMD_LOG_LEVEL LISTEN_FDS LISTEN_PID NOTIFY_SOCKET SSH_AUTH_SOCK XAUTHORITY DISPLAY LANGUAGE GIO_EXTRA_MODULES LDAPCONF
-		TEXTDOMAINDIR RSYNC_RSH RSYNC_CONNECT_PROG MAILRC MAIL_CONFIG VIMINIT LIBMOUNT_FSTAB PASSWD_FILE MODPROBE_OPTIONS XTABLES_LIBDIR
-		IPTABLES_LIB_DIR TC_LIB_DIR APT_CONFIG RANDFILE LIBPCSCLITE_DELEGATE PCSCLITE_CSOCK_NAME SOFTHSM2_CONF SASL_PATH SASL_CONF_PATH
-		SYSTEM_WGETRC PGSERVICEFILE LIBMYSQL_PLUGINS ODBCSYSINI AWS_CONFIG_FILE SSH_AUTH_INFO_0 SSH_USER_AUTH XML_CATALOG_FILES
-		_NO_WINBINDD GI_TYPELIB_PATH GDK_PIXBUF_MODULE_FILE`) {
-		if never.entry(name) == nil {
-			t.Errorf("%s is not on the never-list of the PAM environment", name)
-		}
-	}
-	for _, name := range strings.Fields(`LD_PRELOAD GLIBC_TUNABLES GCONV_PATH PATH IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS4 HOME USER LOGNAME SHELL
-		PYTHONSTARTUP PERL5OPT RUBYOPT NODE_OPTIONS LESSOPEN PAGER GIT_SSH_COMMAND GIT_EXEC_PATH ZDOTDIR PROMPT_COMMAND OPENSSL_CONF
-		XDG_CONFIG_HOME XDG_DATA_DIRS RSYNC_RSH SVN_SSH MAILRC VIMINIT EDITRC SASL_PATH`) {
-		if neverOfClients.entry(name) == nil {
-			t.Errorf("%s is not on the never-list of clients", name)
-		}
-	}
-	for _, name := range strings.Fields("TELEPORT_USERNAME TELEPORT_ROLES SITE_NAME LANG LC_ALL SSH_CONNECTION DEPARTMENT") {
-		if e := never.entry(name); e != nil {
-			t.Errorf("%s is on the never-list, as %s", name, e.name)
-		}
-	}
-	for _, name := range strings.Fields("LANG LC_ALL LANGUAGE SSH_CLIENT SSH_CONNECTION TZ XDG_RUNTIME_DIR TERM DISPLAY GIT_PROTOCOL EMAIL") {
-		if e := neverOfClients.entry(name); e != nil {
-			t.Errorf("%s is on the never-list of clients, as %s", name, e.name)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -16,7 +16,7 @@ import (
 func (c *checker) service(at string, s *pb.Service) {
 	if s.GetProof() == pb.Service_AGENT {
 		c.warn(at+".proof", "AGENT: the agent alone says who somebody is; one that is taken over can log in everybody whom users admits")
-		if policy.ForRoot(s.GetName()) != "" {
+		if names.ForRoot(s.GetName()) != "" {
 			c.warn(at+".name", "is made for root that becomes another user; make a service of your own for logins")
 		}
 	}
@@ -60,7 +60,7 @@ func (c *checker) proves(at string, stack *pamstack.Stack) {
 			continue
 		}
 		module := path.Base(h.Path)
-		if why := policy.WithoutProof(module); why != "" {
+		if why := names.WithoutProof(module); why != "" {
 			c.refuse(at, "would not be served: %s in its auth lines (%s:%d) %s; use a service without it, or proof AGENT", module, h.Line.File, h.Line.Number, why)
 		}
 	}

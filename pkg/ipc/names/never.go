@@ -1,6 +1,11 @@
-package policy
+// The never-lists: variables that no policy can admit.
 
-import "strings"
+package names
+
+import (
+	"iter"
+	"strings"
+)
 
 // group is a part of a never-list: names, or prefixes with a * behind them, and
 // what they do.
@@ -9,30 +14,43 @@ type group struct {
 	names string // with spaces between them
 }
 
-// list is a never-list: what no policy can admit.
-type list []group
+// List is a never-list.
+type List []group
 
-// entry is what a list has against a name or a pattern, nil for nothing.
-type entry struct{ name, why string }
+// Entry is what a list has against a name or a pattern: a name or a pattern of its
+// own, and what it does.
+type Entry struct{ Name, Why string }
 
-// entry finds the first entry that means a name which the pattern means too.
-func (l list) entry(pattern string) *entry {
-	for _, g := range l {
-		for name := range strings.FieldsSeq(g.names) {
-			if overlap(name, pattern) {
-				return &entry{name, g.why}
+// All goes through a list.
+func (l List) All() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for _, g := range l {
+			for name := range strings.FieldsSeq(g.names) {
+				if !yield(Entry{name, g.why}) {
+					return
+				}
 			}
+		}
+	}
+}
+
+// Entry finds the first entry that means a name which the pattern means too, nil
+// where there is none.
+func (l List) Entry(pattern string) *Entry {
+	for e := range l.All() {
+		if overlap(e.Name, pattern) {
+			return &e
 		}
 	}
 	return nil
 }
 
-// never are variables that stay out of the PAM environment, and with it out of that
+// Never are variables that stay out of the PAM environment, and with it out of that
 // of the worker: modules, and the scripts and programs that they run as root, do
 // what these say. It cannot be complete, since any program can have variables of
 // its own; it holds those of what every machine has, so that a mistake in a policy
 // does not hand root to the agent.
-var never = list{
+var Never = List{
 	{"the dynamic linker and libc do what it says, or load code from where it says",
 		"LD_* GLIBC_* MALLOC_* GCONV_PATH GETCONF_DIR MEMUSAGE_* PCPROFILE_* SEGFAULT_* GMON_OUT_PREFIX " +
 			"ASAN_* LSAN_* MSAN_* TSAN_* UBSAN_* GCOV_* LLVM_PROFILE_* SOTRUSS_* OMP_* ICU_*"},
@@ -87,11 +105,11 @@ var never = list{
 		"PAM_* PAMHELPER_* TELEPORT_LOGIN"},
 }
 
-// neverOfClients are variables that a client cannot choose for the user's
+// NeverOfClients are variables that a client cannot choose for the user's
 // processes: with them it gets around a restricted shell, around a policy's list of
 // commands, or around what PAM said of the user. Which time zone they see is their
 // affair.
-var neverOfClients = list{
+var NeverOfClients = List{
 	{"the dynamic linker and libc load code from where it says",
 		"LD_* GLIBC_* GCONV_PATH LOCPATH NLSPATH"},
 	{"a shell runs or splits commands as it says, or runs what it names",

@@ -1,0 +1,45 @@
+package names
+
+import (
+	"regexp"
+	"strings"
+)
+
+// WorkersOwn is set by the worker, from the user that the login is bound to.
+const WorkersOwn = "TELEPORT_LOGIN"
+
+// AlwaysAdmitted returns the variables of the PAM environment that every service
+// takes from its agent.
+func AlwaysAdmitted() []string { return []string{"TELEPORT_USERNAME", "TELEPORT_ROLES"} }
+
+var (
+	variable       = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+	clientVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// IsVariable says whether a variable of the PAM environment can be called that. It
+// bounds no length.
+func IsVariable(name string) bool { return variable.MatchString(name) }
+
+// IsClientVariable is IsVariable for those that a client chooses for the user's
+// processes.
+func IsClientVariable(name string) bool { return clientVariable.MatchString(name) }
+
+// Matches reports whether a name, or a prefix with a * behind it, means a name.
+func Matches(pattern, name string) bool {
+	prefix, isPrefix := strings.CutSuffix(pattern, "*")
+	return pattern == name || isPrefix && strings.HasPrefix(name, prefix)
+}
+
+// overlap reports whether there is a name that both patterns mean.
+func overlap(a, b string) bool {
+	prefixA, openA := strings.CutSuffix(a, "*")
+	prefixB, openB := strings.CutSuffix(b, "*")
+	switch {
+	case openA && openB:
+		return strings.HasPrefix(prefixA, prefixB) || strings.HasPrefix(prefixB, prefixA)
+	case openA:
+		return Matches(a, b)
+	}
+	return Matches(b, a)
+}
