@@ -226,6 +226,14 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 			"4:19: ssh_service.pam.environment: the helper takes variables in upper case only; write EMAIL"}},
 		{"a variable of ours", with("environment: {TELEPORT_ROLES: a}"), []string{
 			"4:19: ssh_service.pam.environment: TELEPORT_ROLES is set for every login anyway, from who logs in; remove it"}},
+		{"a variable that no policy admits", with("environment: {PATH: a}"), []string{
+			"4:19: ssh_service.pam.environment: PATH is a name that no policy of a helper can admit: a shell runs or splits commands as it says, " +
+				"or runs what it names; take another one"}},
+		{"one in lower case", with("environment: {ld_preload: a}"), []string{
+			"4:19: ssh_service.pam.environment: LD_PRELOAD is a name that no policy of a helper can admit: the dynamic linker and libc do what it says, " +
+				"or load code from where it says; take another one"}},
+		{"a long variable", with("environment: {" + strings.Repeat("A", 129) + ": a}"), []string{
+			`4:19: ssh_service.pam.environment: "` + strings.Repeat("A", 40) + `"… is no name of a variable: A-Z, 0-9 and _, at most 128 of them, not beginning with a digit`}},
 		{"no variable", with("environment: {A-B: a}"), []string{
 			`4:19: ssh_service.pam.environment: "A-B" is no name of a variable: A-Z, 0-9 and _, at most 128 of them, not beginning with a digit`}},
 		{"no value", with("environment: {A: }"), []string{`4:21: ssh_service.pam.environment.A: nothing is not a value; write "" for an empty one`}},

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/expression"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 )
 
 // Value is a variable with its value for one login.
@@ -41,11 +41,11 @@ func (p PAM) Values(claims map[string][]string) (values []Value, missing []error
 // 256 in all.
 const maxVariables = 250
 
-// variableName is what the helper's policy can admit.
-var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,127}$`)
+// maxVariableName is the longest name that the helper takes, in bytes.
+const maxVariableName = 128
 
 // ours are set for every login: from the certificate, and by the worker.
-var ours = []string{"TELEPORT_USERNAME", "TELEPORT_ROLES", "TELEPORT_LOGIN"}
+var ours = append(names.AlwaysAdmitted(), names.WorkersOwn)
 
 // environment are the variables for modules.
 func (s section) environment(key string) (variables []Variable) {
@@ -73,16 +73,19 @@ func (s section) environment(key string) (variables []Variable) {
 
 // variable says whether a name can be one of a variable here.
 func (s section) variable(path string, pair *ast.MappingValueNode, name string) bool {
-	at := placeOf(pair.Key)
-	switch upper := strings.ToUpper(name); {
+	at, upper := placeOf(pair.Key), strings.ToUpper(name)
+	never := names.Never.Entry(upper)
+	switch {
 	case slices.Contains(ours, upper):
 		s.wrong(at, "%s: %s is set for every login anyway, from who logs in; remove it", path, upper)
-	case variableName.MatchString(name):
-		return true
-	case variableName.MatchString(upper):
+	case len(name) > maxVariableName, !names.IsVariable(upper):
+		s.wrong(at, "%s: %s is no name of a variable: A-Z, 0-9 and _, at most %d of them, not beginning with a digit", path, shown(name), maxVariableName)
+	case never != nil:
+		s.wrong(at, "%s: %s is a name that no policy of a helper can admit: %s; take another one", path, upper, never.Why)
+	case name != upper:
 		s.wrong(at, "%s: the helper takes variables in upper case only; write %s", path, upper)
 	default:
-		s.wrong(at, "%s: %s is no name of a variable: A-Z, 0-9 and _, at most 128 of them, not beginning with a digit", path, shown(name))
+		return true
 	}
 	return false
 }

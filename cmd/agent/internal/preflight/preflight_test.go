@@ -205,10 +205,18 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		}, true, "error DIR/pam.d/teleport:1: "},
 		{"root is let in where PAM proves", secondFactor, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth sufficient pam_rootok.so\nauth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
-		}, false, "warning DIR/pam.d/teleport:1: the success of pam_rootok is enough; for more: pamhelper check teleport\n"},
+		}, true, "error DIR/pam.d/teleport:1: the service teleport would not be served: pam_rootok.so in its auth lines lets in everybody " +
+			"for a caller that is root, as the helper is; use a service without it\n"},
 		{"root is let in where nobody asks", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth sufficient pam_rootok.so\nauth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "ok ssh_service.pam.service_name: the service teleport is read from DIR/pam.d/teleport, proof AGENT\n"},
+		{"a service for root where PAM proves", strings.Replace(secondFactor, "teleport,", "su,", 1), func(g ground) {
+			g.write("pam.d/su", 0o644, "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n")
+		}, true, "error ssh_service.pam.service_name: the service su lets in everybody when it is asked by root, as the helper is, " +
+			"so that it proves nothing and is not served; make a service of your own\n"},
+		{"a service for root where the agent proves", strings.Replace(certificates, "teleport}", "su}", 1), func(g ground) {
+			g.write("pam.d/su", 0o644, "account required pam_unix.so\nsession required pam_permit.so\n")
+		}, false, "warning ssh_service.pam.service_name: the service su is made for root that becomes another user; make a service of your own for logins\n"},
 		{"an open door that nobody uses", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "warning DIR/pam.d/teleport:1: "},

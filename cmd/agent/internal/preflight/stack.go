@@ -2,9 +2,11 @@ package preflight
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/check"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -28,8 +30,32 @@ func (r *Report) service(s service, pam pamstack.Config) {
 		return
 	}
 	r.add(OK, s.key, "the service %s is read from %s, proof %s", s.name, stack.File, s.proof)
+	r.served(s, stack)
 	r.lines(s, stack)
 	r.findings(s, pam)
+}
+
+// served says what the helper does not serve where PAM is to prove who logs in: the
+// success of such a service is none.
+func (r *Report) served(s service, stack *pamstack.Stack) {
+	forRoot := names.ForRoot(s.name)
+	if s.proof != pb.Service_PAM {
+		if forRoot != "" {
+			r.add(Warning, s.key, "the service %s is made for root that becomes another user; make a service of your own for logins", s.name)
+		}
+		return
+	}
+	if forRoot != "" {
+		r.add(Error, s.key, "the service %s %s, so that it proves nothing and is not served; make a service of your own", s.name, forRoot)
+		return
+	}
+	for _, h := range stack.Chain(pamstack.Auth) {
+		module := path.Base(h.Path)
+		if why := names.WithoutProof(module); why != "" && h.Kind == pamstack.KindModule {
+			r.add(Error, fmt.Sprintf("%s:%d", h.Line.File, h.Line.Number), "the service %s would not be served: %s in its auth lines %s; "+
+				"use a service without it", s.name, module, why)
+		}
+	}
 }
 
 // lines says which lines a login needs and the service lacks. Lines of the service
@@ -59,9 +85,7 @@ func runsScript(h *pamstack.Handler) bool {
 	return h.Path == "pam_exec.so" || strings.HasSuffix(h.Path, "/pam_exec.so")
 }
 
-// findings are those of pamhelper check that are at least warnings. That one module's
-// word is enough is normal on a machine, and not for the proof of a login: some such
-// services the helper does not serve.
+// findings are those of pamhelper check that are at least warnings.
 func (r *Report) findings(s service, pam pamstack.Config) {
 	found, err := check.Run([]string{s.name}, pam)
 	if err != nil {
@@ -69,8 +93,7 @@ func (r *Report) findings(s service, pam pamstack.Config) {
 		return
 	}
 	for _, f := range found {
-		trusted := f.ID == "auth-trusted" && s.proof == pb.Service_PAM
-		if f.Severity == check.Info && !trusted || !slices.Contains(f.Services, s.name) {
+		if f.Severity == check.Info || !slices.Contains(f.Services, s.name) {
 			continue
 		}
 		level := Warning
