@@ -94,6 +94,6 @@ func printReport(out io.Writer, report *preflight.Report) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%d errors, %d warnings\n", count[preflight.Error], count[preflight.Warning])
+	_, err := fmt.Fprintf(out, "%s, %s\n", preflight.Count(count[preflight.Error], "error"), preflight.Count(count[preflight.Warning], "warning"))
 	return err
 }

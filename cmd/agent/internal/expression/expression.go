@@ -64,19 +64,10 @@ func usable(value string) (string, error) {
 		return "", fmt.Errorf("the value has %d bytes; at most %d", len(value), MaxValue)
 	}
 	if !utf8.ValidString(value) {
-		return "", fmt.Errorf("the value %s is not UTF-8", shown(value))
+		return "", fmt.Errorf("the value %.64q is not UTF-8", value)
 	}
 	if strings.ContainsFunc(value, unicode.IsControl) {
-		return "", fmt.Errorf("the value %s holds a control character, such as a newline", shown(value))
+		return "", fmt.Errorf("the value %.64q holds a control character, such as a newline", value)
 	}
 	return value, nil
-}
-
-// shown is a value for a message.
-func shown(value string) string {
-	const most = 64
-	if len(value) > most {
-		return fmt.Sprintf("%q…", value[:most])
-	}
-	return fmt.Sprintf("%q", value)
 }

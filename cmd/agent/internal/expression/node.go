@@ -45,7 +45,7 @@ func (e emailLocal) evaluate(claims map[string][]string) ([]string, error) {
 	for _, text := range addresses {
 		address, err := mail.ParseAddress(text)
 		if err != nil {
-			return nil, fmt.Errorf("email.local: %s is no mail address", shown(text))
+			return nil, fmt.Errorf("email.local: %.64q is no mail address", text)
 		}
 		local := address.Address[:strings.LastIndexByte(address.Address, '@')]
 		locals = append(locals, local)

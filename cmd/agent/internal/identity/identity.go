@@ -56,7 +56,7 @@ func FromCertificate(certificate *ssh.Certificate) (Identity, error) {
 	}
 	for name, value := range certificate.Extensions {
 		if len(value) > maxExtension {
-			return Identity{}, fmt.Errorf("the extension %s has %d bytes; at most %d", shown(name), len(value), maxExtension)
+			return Identity{}, fmt.Errorf("the extension %.64q has %d bytes; at most %d", name, len(value), maxExtension)
 		}
 	}
 	var err error
@@ -91,7 +91,7 @@ func roles(extensions map[string]string) ([]string, error) {
 		return nil, fmt.Errorf(`not what Teleport writes, {"version":"v1","roles":["ROLE"]}: %w`, err)
 	}
 	if written.Version != "" && written.Version != "v1" {
-		return nil, fmt.Errorf("version %s is not known; v1 is", shown(written.Version))
+		return nil, fmt.Errorf("version %.64q is not known; v1 is", written.Version)
 	}
 	for _, role := range written.Roles {
 		if err := plain(role, maxName); err != nil {
@@ -99,7 +99,7 @@ func roles(extensions map[string]string) ([]string, error) {
 		}
 		// In TELEPORT_ROLES it would read as two roles.
 		if strings.ContainsFunc(role, unicode.IsSpace) {
-			return nil, fmt.Errorf("the role %s holds a space, and TELEPORT_ROLES separates roles by spaces", shown(role))
+			return nil, fmt.Errorf("the role %.64q holds a space, and TELEPORT_ROLES separates roles by spaces", role)
 		}
 	}
 	if size := len(strings.Join(written.Roles, " ")); size > maxRoles {
@@ -136,7 +136,7 @@ func extensionClaims(extensions map[string]string) (map[string][]string, error) 
 			continue
 		}
 		if !utf8.ValidString(value) {
-			return nil, fmt.Errorf("the extension %s: %w", shown(name), errNotUTF8)
+			return nil, fmt.Errorf("the extension %.64q: %w", name, errNotUTF8)
 		}
 		claims[name] = []string{value}
 	}
@@ -154,18 +154,9 @@ func plain(name string, most int) error {
 	case len(name) > most:
 		return fmt.Errorf("has %d bytes; at most %d", len(name), most)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("%s is not UTF-8", shown(name))
+		return fmt.Errorf("%.64q is not UTF-8", name)
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%s holds a control character, such as a newline", shown(name))
+		return fmt.Errorf("%.64q holds a control character, such as a newline", name)
 	}
 	return nil
-}
-
-// shown is a text from a certificate, for a message.
-func shown(text string) string {
-	const most = 64
-	if len(text) > most {
-		return fmt.Sprintf("%q…", text[:most])
-	}
-	return fmt.Sprintf("%q", text)
 }

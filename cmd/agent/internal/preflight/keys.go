@@ -24,7 +24,7 @@ func (r *Report) keys(s config.SSHService) {
 	}
 	for _, file := range s.TrustedUserCAKeys {
 		keys, err := keyfile.PublicKeys(file)
-		r.result("ssh_service.trusted_user_ca_keys", fmt.Sprintf("%s has %d keys", file, len(keys)), err)
+		r.result("ssh_service.trusted_user_ca_keys", file+" has "+Count(len(keys), "key"), err)
 	}
 	if s.AuthorizedKeys != "" {
 		r.authorizedKeys(s)
@@ -59,5 +59,5 @@ func (r *Report) authorizedKeys(s config.SSHService) {
 			r.add(Warning, about, "%v", err)
 		}
 	}
-	r.add(OK, about, "%d files in place for %s", len(files), s.AuthorizedKeys)
+	r.add(OK, about, "%s in place for %s", Count(len(files), "file"), s.AuthorizedKeys)
 }

@@ -5,6 +5,7 @@ package preflight
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
@@ -67,6 +68,14 @@ func (r *Report) Failed() bool {
 
 func (r *Report) add(level Level, about, format string, args ...any) {
 	r.Items = append(r.Items, Item{level, about, fmt.Sprintf(format, args...)})
+}
+
+// Count is a number of things, as in "1 error" and "2 errors".
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
 }
 
 // result is an item for something that is right, or for what is wrong with it.

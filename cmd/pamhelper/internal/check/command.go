@@ -106,12 +106,5 @@ func count(found []check.Finding) string {
 	for _, f := range found {
 		n[f.Severity]++
 	}
-	return fmt.Sprintf("%s, %s, %s", plural(n[check.Error], "error"), plural(n[check.Warning], "warning"), plural(n[check.Info], "info"))
-}
-
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprintf("%d %s", n, word)
+	return fmt.Sprintf("%s, %s, %s", stackview.Count(n[check.Error], "error"), stackview.Count(n[check.Warning], "warning"), stackview.Count(n[check.Info], "info"))
 }

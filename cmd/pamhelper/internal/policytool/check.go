@@ -86,9 +86,9 @@ func (c *checker) print(out io.Writer) error {
 		}
 	}
 	if verdict == nil && !c.json {
-		fmt.Fprintf(w, "%s: ok, %s", stackview.OneLine(c.file.Name), plural(len(c.file.Policy.Service), "service"))
+		fmt.Fprintf(w, "%s: ok, %s", stackview.OneLine(c.file.Name), stackview.Count(len(c.file.Policy.Service), "service"))
 		if warnings > 0 {
-			fmt.Fprintf(w, ", %s", plural(warnings, "warning"))
+			fmt.Fprintf(w, ", %s", stackview.Count(warnings, "warning"))
 		}
 		fmt.Fprintln(w)
 	}
@@ -117,11 +117,4 @@ func (c *checker) printOne(w io.Writer, f finding) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(line{f.severity(), f.Name, f.Line, f.Column, f.Field, f.Text})
-}
-
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprintf("%d %s", n, word)
 }

@@ -3,6 +3,7 @@ package stackview
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -75,6 +76,14 @@ func Width(text string) int { return utf8.RuneCountInString(text) }
 // Pad fills unpainted text up to a width.
 func Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-Width(text)))
+}
+
+// Count is a number of things, as in "1 error" and "2 errors".
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
 }
 
 // OneLine makes text from a file harmless and keeps it on its line.
