@@ -11,6 +11,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/identity"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 )
 
 // Login is the one login of a connection. Its methods are called one at a time.
@@ -113,7 +114,7 @@ func (l *Login) authenticate(user string) error {
 
 // begin gets a worker and begins the PAM transaction.
 func (l *Login) begin(user, service string, steps ...ipc.Step) error {
-	if !userName.MatchString(user) {
+	if !names.IsUser(user) {
 		return errNoName
 	}
 	variables, err := l.variables()
