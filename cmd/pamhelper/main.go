@@ -81,13 +81,15 @@ func root() *cobra.Command {
 		Short: "Log people in through PAM, apart from the program that talks to the network",
 		Long: `pamhelper performs PAM transactions for a program that has no privileges and
 does not link libpam. "pamhelper broker" starts such a program, an agent, which
-gets one worker process per login and speaks a documented protocol with it. For a person, "pamhelper try" runs a PAM stack by
-hand and shows what each step returned; "pamhelper show" and "pamhelper predict"
-say what is in a stack and what it would do, without running it, and "pamhelper
-check" what is wrong with it. "pamhelper watch" shows the calls of modules in all
-programs as they happen. "pamhelper policy" checks and shows what the administrator
-lets agents ask for. "pamhelper sessions" lists the logins that are open,
-and "pamhelper sweep" closes those whose worker has died.`,
+gets one worker process per login and speaks a documented protocol with it.
+"pamhelper policy" checks and shows what the administrator lets agents ask for.
+"pamhelper sessions" lists the logins that are open, and "pamhelper sweep" closes
+those whose worker has died.
+
+For a person, "pamhelper try" runs a PAM stack by hand and shows what each step
+returned; "pamhelper show" and "pamhelper predict" say what is in a stack and what
+it would do, without running it, and "pamhelper check" what is wrong with it.
+"pamhelper watch" shows the calls of modules in all programs as they happen.`,
 		Version:           version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -119,12 +121,11 @@ func workerCommand() *cobra.Command {
 		Short: "Serve one login on descriptor 3 (started by an agent or systemd, not by a person)",
 		Long: `Serve one login over the stream socket on descriptor 3, then exit.
 
-An agent, or a socket unit of systemd with Accept=yes, starts a worker for each
-login, as root. Without --debug the worker
-serves what the policy allows (--policy, /etc/pamhelper/policy.textproto, or the
-built-in one), in the order of its phase table. It starts the
-user's processes, and ends them with the login. What it has to undo stands in
-/run/pamhelper, for "pamhelper sweep".
+The broker, a socket unit of systemd with Accept=yes, or an agent that is root
+starts a worker for each login. Without --debug the worker serves what the policy
+allows (--policy, /etc/pamhelper/policy.textproto, or the built-in one), in the
+order of its phase table. It starts the user's processes, and ends them with the
+login. What it has to undo stands in /run/pamhelper, for "pamhelper sweep".
 
 Its log, standard error, names for each step that did not succeed the line of the
 service's files that decided. With --trace it has what every module returned and

@@ -66,3 +66,17 @@ func TestExamplesOfThePageAreGoodPolicies(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyOfTheReadmeIsAGoodOne(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "\n## The policy\n")
+	_, shown, _ = strings.Cut(shown, "\n```\n")
+	shown, _, _ = strings.Cut(shown, "\n```\n")
+	if p, err := Parse([]byte(shown), "README.md"); err != nil || len(p.Service) != 2 {
+		t.Errorf("got %v, %v; want two services from\n%s", p, err, shown)
+	}
+}

@@ -325,3 +325,13 @@ func TestExampleInTheHelpIsAGoodPolicy(t *testing.T) {
 		t.Errorf("got %v, %v; want two services from\n%s", p, err, text.String())
 	}
 }
+
+func TestPolicyOfTheHelpIsAGoodOne(t *testing.T) {
+	t.Parallel()
+	_, shown, _ := strings.Cut(Command().Long, "A small policy")
+	_, shown, _ = strings.Cut(shown, "\n\n")
+	shown, _, _ = strings.Cut(shown, "\n\n")
+	if p, err := policy.Parse([]byte(shown), "help"); err != nil || len(p.Service) != 2 {
+		t.Errorf("got %v, %v; want two services from\n%s", p, err, shown)
+	}
+}

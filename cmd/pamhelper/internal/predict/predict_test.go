@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -199,5 +200,22 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 		if err := o.run(full{}, strings.Fields(command)); !errors.Is(err, errFull) {
 			t.Errorf("%s: got %v, want %v", command, err, errFull)
 		}
+	}
+}
+
+// The README shows a stack of the classics, under a name of its own.
+func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden, err := os.ReadFile("testdata/classic-rightdenied.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer("/etc/pam.d/rightdenied", "/srv/app/app", "rightdenied", "app").Replace(string(golden))
+	if !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not have\n%s", want)
 	}
 }

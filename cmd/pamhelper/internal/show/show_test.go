@@ -219,3 +219,20 @@ func TestLeftoversAndDirectoriesAreNoServices(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
+
+// The README shows a stack of the classics, under a name of its own.
+func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden, err := os.ReadFile("testdata/classic-rightdenied.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer("/etc/pam.d/rightdenied", "/srv/app/app", "rightdenied", "app").Replace(string(golden))
+	if !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not have\n%s", want)
+	}
+}

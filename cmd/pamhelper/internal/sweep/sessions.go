@@ -33,7 +33,10 @@ STATE is one of:
   elsewhere  its processes are in another PID namespace: run sweep there
   unreadable its record is damaged: sweep moves it away
 
-WORKER is the worker's process id, PROCESSES are those that the login started.`,
+WORKER is the worker's process id, PROCESSES are those that the login started.
+
+Exit status: 0 the logins have been shown, 2 usage, no access, or a record that
+cannot be looked at.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := record.List()
