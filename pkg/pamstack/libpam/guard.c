@@ -131,8 +131,15 @@ static void on_exit_call(void)
 	_exit(PAMHELPER_EXIT_STATUS);
 }
 
-/* A child that a module forked runs no Go: it must not run Go's handlers. It
- * goes when this process does, however that ends; what a module made a daemon,
+int pamhelper_no_conversation(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
+{
+	(void)count, (void)messages, (void)responses, (void)data;
+	return PAM_CONV_ERR;
+}
+
+/* A child that a module forked runs no Go: it must not run Go's handlers, and a
+ * conversation would wait for ever for threads that it does not have, or speak to
+ * the agent in the place of this process. It goes when this process does, however that ends; what a module made a daemon,
  * by forking twice, stays. */
 static void in_child(void)
 {
@@ -142,6 +149,11 @@ static void in_child(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (int i = 1; i < SIGNALS; i++)
 		sigaction(i, &child_actions[i], NULL);
+	if (pamhelper_handle()) {
+		const struct pam_conv none = { pamhelper_no_conversation, NULL };
+
+		pam_set_item(pamhelper_handle(), PAM_CONV, &none);
+	}
 	pthread_sigmask(SIG_SETMASK, have_child_mask ? &child_mask : &our_mask, NULL);
 	pamhelper_limits_apply();
 }

@@ -28,15 +28,20 @@ static unsigned used, lookups; /* slots; also those without one */
 static unsigned first; /* slot of the configuration that libpam has read last */
 static int stale;      /* it will be read again */
 static _Atomic(const struct slot *) running;
+static _Atomic(pam_handle_t *) handle; /* what the application's call is about */
 
 static int call(unsigned n, pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	const struct slot *outer = atomic_load(&running);
+	pam_handle_t *before = atomic_load(&handle);
 	int entered = slots[n].binding.foreign ? -1 : pamhelper_trace_enter(n, flags);
 
+	if (!slots[n].binding.foreign)
+		atomic_store(&handle, pamh);
 	atomic_store(&running, &slots[n]);
 	int status = slots[n].function(pamh, flags, argc, argv);
 	atomic_store(&running, outer);
+	atomic_store(&handle, before);
 	pamhelper_trace_leave(entered, status);
 	return status;
 }
@@ -63,6 +68,7 @@ void pamhelper_hooks_reset(void)
 	used = lookups = first = 0;
 	stale = 0;
 	atomic_store(&running, NULL);
+	atomic_store(&handle, NULL);
 }
 
 void pamhelper_hooks_stale(void)
@@ -97,6 +103,11 @@ const char *pamhelper_module(void)
 	const struct slot *slot = atomic_load(&running);
 
 	return slot ? slot->binding.module : "";
+}
+
+pam_handle_t *pamhelper_handle(void)
+{
+	return atomic_load(&handle);
 }
 
 const char *pamhelper_place(unsigned *line)

@@ -44,6 +44,10 @@ const char *pamhelper_module(void);
 /* The file of its line, or "" where unknown, and the line. */
 const char *pamhelper_place(unsigned *line);
 
+/* The handle of the call that a module runs for, NULL between modules. One that a
+ * module itself has started is not meant. */
+pam_handle_t *pamhelper_handle(void);
+
 /* The file of the libpam in use, links resolved; "" where unknown. */
 const char *pamhelper_library(void);
 
@@ -137,6 +141,8 @@ void pamhelper_guard_resume(void);
  * copied. Without it the default dispositions and the PAM thread's mask. */
 struct sigaction;
 void pamhelper_guard_child(const struct sigaction *actions, const void *mask);
+/* Answers nothing: PAM_CONV_ERR. */
+int pamhelper_no_conversation(int count, const struct pam_message **messages, struct pam_response **responses, void *data);
 /* Writes the crash frame into buf, PAMHELPER_CRASH_MAX bytes; returns its length. */
 #define PAMHELPER_CRASH_MAX (PAMHELPER_MODULE_MAX + PAMHELPER_FILE_MAX + 32)
 int pamhelper_crash_frame(unsigned char *buf, unsigned signal, const char *module, const char *file, unsigned line);

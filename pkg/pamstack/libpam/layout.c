@@ -24,17 +24,11 @@ static long offset_of(pam_handle_t *handle, int item)
 	return found;
 }
 
-static int no_conversation(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
-{
-	(void)count, (void)messages, (void)responses, (void)data;
-	return PAM_CONV_ERR;
-}
-
 #pragma weak pam_start_confdir
 
 int pamhelper_layout(const char *service, const char *confdir, long *service_at, long *user_at)
 {
-	const struct pam_conv conversation = { no_conversation, NULL };
+	const struct pam_conv conversation = { pamhelper_no_conversation, NULL };
 	pam_handle_t *handle = NULL;
 
 	if (!pam_start_confdir)

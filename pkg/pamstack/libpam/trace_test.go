@@ -79,7 +79,7 @@ func TestTraceSaysWhatAModuleDid(t *testing.T) {
 func TestTraceLeavesOutChildrenAndThreads(t *testing.T) {
 	module := traceModule(t)
 	for what, want := range map[string]string{
-		"fork":   fmt.Sprintf("%d 3 after the fork", Logged),
+		"fork":   fmt.Sprintf("%d 3 after the fork: %d", Logged, pamstack.ConvErr),
 		"thread": fmt.Sprintf("%d 3 after the thread", Logged),
 	} {
 		t.Run(what, func(t *testing.T) {

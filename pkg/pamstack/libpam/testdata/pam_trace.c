@@ -52,14 +52,15 @@ static int act(pam_handle_t *pamh, const char *what)
 	if (strcmp(what, "all") == 0)
 		do_all(pamh);
 	if (strcmp(what, "fork") == 0) {
+		int status = -1;
 		pid_t child = fork();
 
 		if (child == 0) {
 			do_all(pamh);
-			_exit(0);
+			_exit(pam_info(pamh, "hello"));
 		}
-		waitpid(child, NULL, 0);
-		syslog(LOG_ERR, "after the fork");
+		waitpid(child, &status, 0);
+		syslog(LOG_ERR, "after the fork: %d", WEXITSTATUS(status));
 	}
 	if (strcmp(what, "thread") == 0) {
 		pthread_t id;
