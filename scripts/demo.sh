@@ -93,10 +93,11 @@ asked() { grep -q 'Password:' output && stty -F "$(cat terminal)" -a | grep -q -
 
 gone() { ! kill -0 "$1"; }
 
-# note_agent writes down what the kernel says of the demo's agent.
+# note_agent writes down what the kernel says of the demo's agent: the child of the
+# broker, which is that of script.
 note_agent() {
 	local pid
-	pid=$(pgrep -u demo-agent -x agent)
+	pid=$(pgrep -P "$(pgrep -P "$login_pid")" -u demo-agent -x agent)
 	grep -E '^(Name|Uid|Gid|Groups|Cap[A-Z][a-z]+|NoNewPrivs):' "/proc/$pid/status" >agent.status
 }
 
