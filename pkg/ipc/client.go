@@ -60,8 +60,9 @@ type Login struct {
 // for and signalled beside them. Close may be called at any time.
 //
 // A context that ends while a prompt waits cancels that prompt, and the step
-// ends with its Result. One that ends while a module runs closes the
-// connection: the worker undoes the login by itself.
+// ends with its Result. One that ends while a module runs, or that had ended when
+// a step was asked for, closes the connection: the worker undoes the login by
+// itself.
 type Client struct {
 	conn      *Conn
 	options   Options

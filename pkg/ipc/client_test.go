@@ -254,6 +254,22 @@ func TestContextThatEndedEndsTheWorkerToo(t *testing.T) {
 	h.Wait()                 // without Close
 }
 
+func TestAStepWithAContextThatHadEndedEndsTheLogin(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // a choice by chance would show
+		client := dial(t, &ipctest.Helper{}, nil)
+		if _, err := client.Login(ctx, alice); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want %v", err, context.Canceled)
+		}
+		select {
+		case <-client.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatal("the login goes on")
+		}
+	}
+}
+
 func TestAnswersThatPAMCannotTakeAreCancelled(t *testing.T) {
 	for _, answer := range []string{"two\n", "nul\x00", strings.Repeat("x", 64<<10+1)} {
 		who := &person{answer: func(context.Context) ([]byte, error) { return []byte(answer), nil }}

@@ -81,12 +81,17 @@ func (c *Client) deliver(e event) bool {
 }
 
 // take waits until no other step runs and returns with the turn, or says why
-// there can be no more steps.
+// there can be no more steps. A context that has ended gets a turn that is free:
+// send ends the login then.
 func (c *Client) take(ctx context.Context) error {
 	select {
 	case c.turn <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	default:
+		select {
+		case c.turn <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
