@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"cmd/agent": {"proto", "pkg/ipc", "pkg/ipc/terminal", "pkg/pamstack", "pkg/pamstack/check",
 		"cmd/agent/internal/auth", "cmd/agent/internal/config", "cmd/agent/internal/confine", "cmd/agent/internal/keyfile",
 		"cmd/agent/internal/node", "cmd/agent/internal/output", "cmd/agent/internal/preflight"},
-	"cmd/agent/internal/auth": {"pkg/ipc", "pkg/ipc/names", "cmd/agent/internal/config", "cmd/agent/internal/identity",
+	"cmd/agent/internal/auth": {"pkg/ipc", "cmd/agent/internal/config", "cmd/agent/internal/identity",
 		"cmd/agent/internal/journal"},
 	"cmd/agent/internal/confine": {},
 	"cmd/agent/internal/journal": {},

@@ -101,28 +101,6 @@ func TestNodeKeepsToWhatACertificatePermits(t *testing.T) {
 	n.run(c).expect(t, 255, "", "PTY allocation request failed")
 }
 
-func TestNodeKeepsToWhatTheLineOfAKeyPermits(t *testing.T) {
-	t.Parallel()
-	n := keyed(t, helperWith(t, unixStack, nil), twoFactors)
-	c := n.byKey("node4")
-	c.line = "echo asked"
-	for options, want := range map[string]string{
-		`restrict,command="echo forced" `: "forced\n",
-		`from="127.0.0.0/8",no-pty `:      "asked\n",
-	} {
-		writeFile(t, n.path("node4.keys"), options+readFile(t, n.path("key.pub")))
-		n.run(c).expect(t, 0, want, "")
-	}
-	for options, why := range map[string]string{
-		`from="192.0.2.0/24" `: "source-address restriction",
-		"verify-required ":     "is not followed here",
-	} {
-		writeFile(t, n.path("node4.keys"), options+readFile(t, n.path("key.pub")))
-		n.run(c).expect(t, 255, "", "Permission denied (publickey)")
-		n.logs(why)
-	}
-}
-
 // TestNodeGivesModulesWhoLogsIn as Teleport does, also where the key came first.
 func TestNodeGivesModulesWhoLogsIn(t *testing.T) {
 	t.Parallel()

@@ -14,5 +14,6 @@ const Max = 256
 
 var user = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.@-]*\$?$`)
 
-// IsUser says whether a user can be called that for a login to be served.
-func IsUser(name string) bool { return len(name) <= Max && user.MatchString(name) }
+// IsUser says whether a user can be called that for a login to be served. It bounds
+// no length.
+func IsUser(name string) bool { return user.MatchString(name) }

@@ -2,14 +2,10 @@ package auth
 
 import (
 	"crypto/ed25519"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/pamhelper/pamhelper/cmd/agent/internal/keyfile"
 )
 
 func publicKey(t *testing.T, number byte) ssh.PublicKey {
@@ -43,13 +39,6 @@ func TestOptionsOfAListedKey(t *testing.T) {
 		text := string(ssh.MarshalAuthorizedKey(publicKey(t, 2))) + "# comment\n" + options + string(ssh.MarshalAuthorizedKey(key))
 		l := &Login{settings: &Settings{AuthorizedKeys: func(string) ([]byte, error) { return []byte(text), nil }}}
 		found, err := l.ofKey("alice", key)
-		file := filepath.Join(t.TempDir(), "keys")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := keyfile.AuthorizedKeys(file); (err != nil) != (want.err != "") {
-			t.Errorf("%q: the file is read with %v, and the key's line needs %q", options, err, want.err)
-		}
 		if want.err != "" {
 			if err == nil || !strings.Contains(err.Error(), want.err) {
 				t.Errorf("%q: got %v, want it refused because of %s", options, err, want.err)
@@ -74,5 +63,19 @@ func TestAKeyThatIsNotListedIsNotTaken(t *testing.T) {
 	}
 	if _, err := (&Login{settings: &Settings{}}).ofKey("alice", publicKey(t, 1)); err == nil {
 		t.Error("taken where no key is, want it refused")
+	}
+}
+
+func TestNamesThatNoUserCanHave(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "../alice", "a/b", ".alice", "-x", "1a", "a b", "a\n", "a\x00", "ä", "%u", strings.Repeat("a", 257)} {
+		if userName.MatchString(name) {
+			t.Errorf("%q could be a user's, want it refused", name)
+		}
+	}
+	for _, name := range []string{"alice", "_x", "host$", "alice@example.com", "A.b-c_9", strings.Repeat("a", 255) + "$"} {
+		if !userName.MatchString(name) {
+			t.Errorf("%q is refused, want it taken", name)
+		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/identity"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
-	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 )
 
 // Login is the one login of a connection. Its methods are called one at a time.
@@ -114,7 +113,7 @@ func (l *Login) authenticate(user string) error {
 
 // begin gets a worker and begins the PAM transaction.
 func (l *Login) begin(user, service string, steps ...ipc.Step) error {
-	if !names.IsUser(user) {
+	if !userName.MatchString(user) {
 		return errNoName
 	}
 	variables, err := l.variables()

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"regexp"
 
 	"golang.org/x/crypto/ssh"
 
@@ -28,6 +29,10 @@ type Settings struct {
 	AuthorizedKeys func(user string) ([]byte, error)
 	Message        config.AuthService
 }
+
+// userName is what the helper takes (PROTOCOL.md). Others are nobody's, and a
+// part of no file's name.
+var userName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.@-]{0,254}\$?$`)
 
 // Outcomes of an attempt. Only errDenied is one that the library gets to see.
 var (

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
-	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 )
 
 // ServerConfig returns the ways in of this login.
@@ -70,7 +69,7 @@ func (l *Login) verified(conn ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permis
 
 // find returns what a key proves of the user whom the client names.
 func (l *Login) find(conn ssh.ConnMetadata, key ssh.PublicKey) (factor, error) {
-	if !names.IsUser(conn.User()) {
+	if !userName.MatchString(conn.User()) {
 		return factor{}, errNoName
 	}
 	if certificate, ok := key.(*ssh.Certificate); ok {

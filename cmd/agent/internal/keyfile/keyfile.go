@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -75,13 +76,8 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	return keys, err
 }
 
-// followed are the options of a user's key that package auth does as they say.
-var followed = []string{
-	"command", "from", "restrict", "pty", "no-pty", "user-rc", "no-user-rc", "port-forwarding", "no-port-forwarding",
-	"agent-forwarding", "no-agent-forwarding", "x11-forwarding", "no-x11-forwarding",
-}
-
-// AuthorizedKeys looks at a user's file: there may be no keys in it.
+// AuthorizedKeys looks at a user's file: there may be no keys in it. No line has
+// options.
 func AuthorizedKeys(file string) error {
 	text, info, err := read(file)
 	if err != nil {
@@ -90,7 +86,7 @@ func AuthorizedKeys(file string) error {
 	if err := unchangeable(file, info); err != nil {
 		return err
 	}
-	_, err = parse(file, text, followed...)
+	_, err = parse(file, text)
 	return err
 }
 
@@ -119,9 +115,8 @@ func parse(file string, text []byte, meant ...string) (keys []ssh.PublicKey, err
 			return nil, fmt.Errorf("%s:%d: a certificate, where a plain public key is to be", file, i+1)
 		}
 		for _, option := range options {
-			name, _, _ := strings.Cut(option, "=")
-			if !slices.Contains(meant, strings.ToLower(name)) {
-				return nil, fmt.Errorf("%s:%d: the option %q, which is not followed here; those that are: %s", file, i+1, name, strings.Join(meant, ", "))
+			if !slices.Contains(meant, option) {
+				return nil, fmt.Errorf("%s:%d: the option %s, which is not followed here; a line is the key alone", file, i+1, shown(option))
 			}
 		}
 		if err := strong(key); err != nil {
@@ -130,6 +125,12 @@ func parse(file string, text []byte, meant ...string) (keys []ssh.PublicKey, err
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// shown is an option for a message, without its value: that can be long.
+func shown(option string) string {
+	name, _, _ := strings.Cut(option, "=")
+	return strconv.Quote(name)
 }
 
 // strong refuses keys that can be broken.

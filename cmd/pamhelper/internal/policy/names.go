@@ -10,7 +10,7 @@ import (
 // users checks names of users.
 func (v *validator) users(path string, list []string) {
 	for i, name := range list {
-		if !names.IsUser(name) {
+		if !names.IsUser(name) || len(name) > names.Max {
 			v.add(element(path, i), "%s is not the name of a user: it is A-Z a-z 0-9 _ . @ -, beginning with a letter or _, "+
 				"with one $ at the end or none, of at most %d bytes", quote(name), names.Max)
 		}
