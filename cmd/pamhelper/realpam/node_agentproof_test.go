@@ -90,6 +90,51 @@ func TestNodeMakesUsersAsTheGuideDoes(t *testing.T) {
 	n.run(c).expect(t, 6, "made1\r\n", "")
 }
 
+// TestNodeAsksUsersWhomTheGuidesScriptMakes for a password: account comes before auth
+// then, as it does in Teleport, and what it says is told behind the proof only.
+func TestNodeAsksUsersWhomTheGuidesScriptMakes(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.keygen("ca")
+	n.keygen("key")
+	n.configure(`
+  trusted_user_ca_keys: [DIR/ca.pub]
+  pam: {enabled: yes, service_name: teleport-asking, use_pam_auth: yes, account_first: yes}
+`)
+	etc := t.TempDir()
+	n.mounts = "cp -a /etc/. '" + etc + "'\nmount --bind '" + etc + "' /etc\n"
+	n.start(pamhelper)
+	c := n.byCertificate("made2", n.certify("made2", "made2"))
+	c.line = "id -un"
+	const denied = "Permission denied (keyboard-interactive)"
+	n.run(c).expect(t, 255, "", denied) // the user is there now, without a password
+	there := func(input, line string) {
+		t.Helper()
+		if err := commandWith(input, "unshare", "--mount", "sh", "-ec", "mount --bind '"+etc+"' /etc; "+line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there("made2:"+password+"\n", "chpasswd --crypt-method SHA512 --sha-rounds 1000")
+	n.run(c).expect(t, 0, "made2\n", "")
+	there("", "chage -d 0 made2")
+	c.answers = []answer{{"assword", "wrong"}}
+	n.run(c).expect(t, 255, "", denied)
+	c.answers = []answer{{"Current password", password}, {"ew password", "An0ther-Passw0rd-9"}, {"assword", password}}
+	n.run(c).expect(t, 0, "made2\n", "")
+	there("", "chage -E 0 made2")
+	c.answers = []answer{{"assword", "An0ther-Passw0rd-9"}}
+	n.run(c).expect(t, 255, "", denied)
+	n.logs("step=authenticate code=PAM_ACCT_EXPIRED")
+}
+
+// TestNodeSaysWhereItsOrderIsNotThePolicys in the log.
+func TestNodeSaysWhereItsOrderIsNotThePolicys(t *testing.T) {
+	t.Parallel()
+	n := keyed(t, helperWith(t, unixStack, nil), "  trusted_user_ca_keys: [DIR/ca.pub]\n  pam: {enabled: yes, use_pam_auth: yes, account_first: yes}\n")
+	n.run(n.byCertificate("node3", n.certify("order", "node3"))).expect(t, 255, "", "Permission denied")
+	n.logs("account_first has to be the same in the configuration and, for the service sshd, in the helper's policy")
+}
+
 // makeGuide puts the guide's script where its service looks for it.
 func makeGuide() error {
 	if err := os.MkdirAll("/etc/pam-exec.d", 0o755); err != nil {

@@ -35,6 +35,7 @@ service { name: "sshd" variable: "SITE_*" }
 service { name: "keys" proof: AGENT }
 service { name: "sftponly" proof: AGENT commands { line: "/usr/lib/openssh/sftp-server" } }
 service { name: "teleport" proof: AGENT variable: "MAIL_OF_USER" }
+service { name: "teleport-asking" account_first: true }
 `
 
 // nodeServices are their stacks, but for that of sshd, which each helper has its
@@ -45,6 +46,12 @@ var nodeServices = map[string]string{
 	"/etc/pam.d/teleport": `account   required   pam_exec.so /etc/pam-exec.d/teleport_acct
 session   required   pam_motd.so
 session   required   pam_permit.so
+`,
+	"/etc/pam.d/teleport-asking": `auth required pam_unix.so nodelay
+account required pam_exec.so /etc/pam-exec.d/teleport_acct
+account required pam_unix.so
+password required pam_unix.so sha512
+session required pam_permit.so
 `,
 }
 

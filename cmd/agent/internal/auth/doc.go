@@ -4,6 +4,7 @@
 // transaction, and it has got past all of it before any channel exists.
 //
 // The order of a login is proof, message of the day, account, change of an expired
-// password. Whoever fails is told that, and nothing else that could depend on who
+// password; or account before the proof, where configuration and policy say so.
+// Whoever fails is told that, and nothing else that could depend on who
 // exists; the reason is in the log.
 package auth

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -26,7 +27,8 @@ type Login struct {
 	partial      bool   // a factor has been proved, and the client may not change the user
 	acknowledged bool
 	client       *ipc.Client // nil: no worker
-	expired      bool        // the password has to be changed
+	accounted    bool        // account has said that the user may log in
+	expired      bool        // and that the password has to be changed
 	retired      sync.WaitGroup
 }
 
@@ -54,7 +56,7 @@ func (l *Login) fresh() {
 	l.retire()
 	l.talk = conversation{}
 	l.factor = factor{permits: everything()}
-	l.acknowledged, l.expired = false, false
+	l.acknowledged = false
 }
 
 // attempt is what every way in does once the client has shown what it can without
@@ -104,11 +106,30 @@ func (l *Login) authenticate(user string) error {
 	if l.factor.key == nil {
 		service = l.settings.PasswordService
 	}
-	err := l.begin(user, service, ipc.Authenticate)
+	steps := []ipc.Step{ipc.Authenticate}
+	first := l.settings.PAM.AccountFirst && service == l.settings.PAM.ServiceName
+	if first {
+		steps = []ipc.Step{ipc.Account, ipc.Authenticate}
+	}
+	err := l.begin(user, service, steps...)
+	if l.expired = first && errors.Is(err, ipc.NewAuthtokReqd); l.expired {
+		err = nil // what account said, told behind the proof
+	}
 	if err != nil {
 		l.talk.take()
+		return ofOrder(err, service)
 	}
-	return err
+	l.accounted = first
+	return nil
+}
+
+// ofOrder says what to do where the helper wants the steps in another order.
+func ofOrder(err error, service string) error {
+	var violation *ipc.ViolationError
+	if !errors.As(err, &violation) {
+		return err
+	}
+	return fmt.Errorf("%w; account_first has to be the same in the configuration and, for the service %s, in the helper's policy", err, service)
 }
 
 // begin gets a worker and begins the PAM transaction.
@@ -125,7 +146,6 @@ func (l *Login) begin(user, service string, steps ...ipc.Step) error {
 		return &helperError{err}
 	}
 	l.client = client
-	l.expired = false
 	login := ipc.Login{Service: service, User: user, Rhost: l.rhost, Variables: variables, ID: l.journal.ID}
 	return l.noted(client.Login(l.ctx, login, steps...))
 }
@@ -133,13 +153,14 @@ func (l *Login) begin(user, service string, steps ...ipc.Step) error {
 // account asks whether the user may log in now, and has an expired password
 // changed.
 func (l *Login) account() error {
-	if !l.expired {
+	if !l.accounted {
 		err := l.noted(l.client.Do(l.ctx, ipc.Account))
 		l.expired = errors.Is(err, ipc.NewAuthtokReqd)
 		if err != nil && !l.expired {
 			l.tell() // what modules say to somebody who has proved who they are
 			return err
 		}
+		l.accounted = true
 	}
 	if !l.expired {
 		return nil
@@ -189,6 +210,7 @@ func (l *Login) banner(text string) {
 // retire ends the worker. It is not waited for: how long its undoing takes is
 // nothing that the client should see.
 func (l *Login) retire() {
+	l.accounted, l.expired = false, false
 	if client := l.client; client != nil {
 		l.client = nil
 		l.retired.Go(func() { client.Close() })

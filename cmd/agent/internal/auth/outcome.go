@@ -29,7 +29,6 @@ func (l *Login) partly(user, method string) error {
 // failed ends an attempt. Its line is what fail2ban looks for: agent(1) has it.
 func (l *Login) failed(user, method string, err error) {
 	l.retire()
-	l.expired = false
 	values := []any{"method", method, "user", journal.Text(user), "why", journal.Text(err.Error())}
 	var refused *ipc.PAMError
 	if errors.As(err, &refused) {

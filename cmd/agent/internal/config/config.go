@@ -61,6 +61,9 @@ type PAM struct {
 	// PAM authenticates as well. The policy's proof for ServiceName is then PAM,
 	// else AGENT.
 	UsePAMAuth bool
+	// AccountFirst says that account comes before that, as the policy has it for
+	// ServiceName too. Only with UsePAMAuth.
+	AccountFirst bool
 	// Environment are variables for PAM modules, in the order of the file.
 	Environment []Variable
 }

@@ -163,7 +163,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"unknown section", top("ssh-services: {}"), []string{"4:1: ssh-services is not known; did you mean ssh_service?"}},
 		{"in another spelling", with("Service-Name: sshd"), []string{"4:5: ssh_service.pam.Service-Name is not known; did you mean service_name?"}},
 		{"nothing alike", with("colour: red"), []string{
-			"4:5: ssh_service.pam.colour is not known; the keys of ssh_service.pam are enabled, service_name, use_pam_auth, environment"}},
+			"4:5: ssh_service.pam.colour is not known; the keys of ssh_service.pam are enabled, service_name, use_pam_auth, account_first, environment"}},
 		{"in another section", ssh("use_pam_auth: yes"), []string{"3:3: ssh_service.use_pam_auth is not known; use_pam_auth stands in ssh_service.pam"}},
 		{"Teleport's section", top("teleport: {nodename: a}\nversion: v3"), []string{
 			"4:1: teleport is for Teleport itself; this file takes ssh_service and auth_service over from a teleport.yaml, and nothing else",
@@ -177,6 +177,8 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"no PAM", "ssh_service:\n  enabled: yes\n", []string{
 			"1:1: ssh_service.pam.enabled: PAM is the only way in to the machine here; write enabled: yes, or ssh_service.enabled: no"}},
 		{"not a boolean", with("use_pam_auth: maybe"), []string{`4:19: ssh_service.pam.use_pam_auth: "maybe" is neither yes nor no`}},
+		{"account before nothing", with("account_first: yes"), []string{
+			"4:20: ssh_service.pam.account_first: without use_pam_auth there are no auth lines that account could come before; remove it, or write use_pam_auth: yes"}},
 		{"a number for a boolean", with("use_pam_auth: 1"), []string{`4:19: ssh_service.pam.use_pam_auth: "1" is neither yes nor no`}},
 		{"a list for a boolean", with("use_pam_auth: [yes]"), []string{`4:19: ssh_service.pam.use_pam_auth: a list is neither yes nor no`}},
 		{"a number for a text", with("service_name: 12"), []string{`4:19: ssh_service.pam.service_name: "12" is not a text; put it in quotes: "12"`}},
@@ -249,7 +251,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"behind escapes", with(`environment: {A: "{{ external[\"a\"} }}"}`), []string{
 			"4:22: ssh_service.pam.environment.A: expected ], found '}'"}},
 		{"several", with("a: 1") + "log: 1\n", []string{
-			"4:5: ssh_service.pam.a is not known; the keys of ssh_service.pam are enabled, service_name, use_pam_auth, environment",
+			"4:5: ssh_service.pam.a is not known; the keys of ssh_service.pam are enabled, service_name, use_pam_auth, account_first, environment",
 			`5:6: log is "1"; it is a mapping, lines of KEY: VALUE`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -75,14 +75,18 @@ func (s section) pamOf(ssh *SSHService) {
 		s.refuse("password_service_name", "%q is pam.service_name too, whose logins the agent proves, and not PAM; "+
 			"name another service, or write pam.use_pam_auth: yes", ssh.PasswordServiceName)
 	}
+	if ssh.PAM.AccountFirst && !ssh.PAM.UsePAMAuth {
+		pam.refuse("account_first", "without use_pam_auth there are no auth lines that account could come before; remove it, or write use_pam_auth: yes")
+	}
 }
 
 func readPAM(s section) PAM {
 	return PAM{
-		Enabled:     s.bool("enabled", false),
-		ServiceName: s.service("service_name", defaultServiceName),
-		UsePAMAuth:  s.bool("use_pam_auth", false),
-		Environment: s.environment("environment"),
+		Enabled:      s.bool("enabled", false),
+		ServiceName:  s.service("service_name", defaultServiceName),
+		UsePAMAuth:   s.bool("use_pam_auth", false),
+		AccountFirst: s.bool("account_first", false),
+		Environment:  s.environment("environment"),
 	}
 }
 

@@ -13,6 +13,7 @@ type service struct {
 	name      string
 	key       string // of the configuration
 	proof     pb.Service_Proof
+	first     bool // account comes before authenticate
 	variables []string
 }
 
@@ -29,10 +30,11 @@ func servicesOf(c *config.Config) (services []service) {
 		proof = pb.Service_PAM
 	}
 	if password == "" || len(c.SSH.TrustedUserCAKeys) > 0 || c.SSH.AuthorizedKeys != "" {
-		services = append(services, service{pam.ServiceName, "ssh_service.pam.service_name", proof, variables})
+		services = append(services, service{pam.ServiceName, "ssh_service.pam.service_name", proof, pam.AccountFirst, variables})
 	}
 	if password != "" && (len(services) == 0 || password != pam.ServiceName) {
-		services = append(services, service{password, "ssh_service.password_service_name", pb.Service_PAM, variables})
+		first := pam.AccountFirst && password == pam.ServiceName
+		services = append(services, service{password, "ssh_service.password_service_name", pb.Service_PAM, first, variables})
 	}
 	return services
 }
@@ -43,6 +45,9 @@ func policy(services []service) string {
 	var b strings.Builder
 	for _, s := range services {
 		fmt.Fprintf(&b, "service {\n  name: %q\n  proof: %s\n", s.name, s.proof)
+		if s.first {
+			b.WriteString("  account_first: true\n")
+		}
 		for _, name := range s.variables {
 			fmt.Fprintf(&b, "  variable: %q\n", name)
 		}

@@ -147,6 +147,8 @@ func TestThePolicyIsWhatTheConfigurationNeeds(t *testing.T) {
 			[]*pb.Service{service("teleport", pb.Service_PAM)}},
 		"passwords": {"ssh_service: {password_service_name: passwords, pam: {enabled: yes}}",
 			[]*pb.Service{service("passwords", pb.Service_PAM)}},
+		"certificates and PAM, account first": {strings.Replace(certificates, "teleport}", "teleport, use_pam_auth: yes, account_first: yes}", 1),
+			[]*pb.Service{{Name: "teleport", Proof: pb.Service_PAM.Enum(), AccountFirst: proto.Bool(true)}}},
 		"one service for both": {"ssh_service: {password_service_name: sshd, authorized_keys: DIR/keys/%u, pam: {enabled: yes, use_pam_auth: yes}}",
 			[]*pb.Service{service("sshd", pb.Service_PAM)}},
 	} {
@@ -194,7 +196,9 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"no auth line", secondFactor, nil, true,
 			"error DIR/pam.d/teleport: there is no auth line, and PAM is to prove who logs in; write for example: auth required pam_unix.so\n"},
 		{"a script before auth", secondFactor, nil, true,
-			"note DIR/pam.d/teleport: account runs a script; if it creates users, the policy needs account_first: true"},
+			"note DIR/pam.d/teleport: account runs a script; if it creates users, write ssh_service.pam.account_first: yes, "},
+		{"a script that account runs first", strings.Replace(secondFactor, "use_pam_auth: yes", "use_pam_auth: yes, account_first: yes", 1), nil, true,
+			"note DIR/pam.d/teleport: account comes first: its modules and scripts run as root "},
 		{"a module that is not there", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "account required pam_permit.so\nsession required pam_nosuch.so\n")
 		}, true, "error DIR/pam.d/teleport:2: "},

@@ -75,9 +75,12 @@ func (r *Report) lines(s service, stack *pamstack.Stack) {
 		}
 		r.add(Error, stack.File, "there is no %s line, and a login needs one; write at least: %s required pam_permit.so", facility, facility)
 	}
-	if s.proof == pb.Service_PAM && slices.ContainsFunc(stack.Chain(pamstack.Account), runsScript) {
-		r.add(Note, stack.File, "account runs a script; if it creates users, the policy needs account_first: true for this service, "+
+	if s.proof == pb.Service_PAM && !s.first && slices.ContainsFunc(stack.Chain(pamstack.Account), runsScript) {
+		r.add(Note, stack.File, "account runs a script; if it creates users, write ssh_service.pam.account_first: yes, "+
 			"because auth comes before account and refuses a user who is not there")
+	}
+	if s.first {
+		r.add(Note, stack.File, "account comes first: its modules and scripts run as root for everybody with a key or certificate, before auth asks")
 	}
 }
 
