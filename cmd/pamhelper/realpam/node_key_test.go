@@ -57,6 +57,8 @@ func TestNodeAsksPAMBehindACertificateOrKey(t *testing.T) {
 		n.run(c).expect(t, 0, "node2\n", "")
 		c.answers[0].text = "wrong"
 		n.run(c).expect(t, 255, "", "Permission denied (keyboard-interactive)")
+		n.logs(`"disconnected before a login"`)
+		n.logs(`why="attempts that failed: 1"`)
 		c.answers, c.options = []answer{{"assword", password}}, []string{"PreferredAuthentications=keyboard-interactive,password"}
 		n.run(c).expect(t, 255, "", "Permission denied (publickey)")
 		if t.Failed() {

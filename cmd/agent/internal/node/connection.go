@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,9 +80,15 @@ func (c *connection) serve() {
 func reason(err error) string {
 	var failed *ssh.ServerAuthError
 	if errors.As(err, &failed) {
-		return fmt.Sprintf("%d attempts failed", max(len(failed.Errors)-1, 0))
+		return fmt.Sprintf("attempts that failed: %d", len(slices.DeleteFunc(failed.Errors, isNoAttempt)))
 	}
 	return err.Error()
+}
+
+// isNoAttempt is the question for the methods there are, and a first factor.
+func isNoAttempt(err error) bool {
+	var partial *ssh.PartialSuccessError
+	return errors.Is(err, ssh.ErrNoAuth) || errors.As(err, &partial)
 }
 
 // session opens the session and serves its channels.
