@@ -203,3 +203,24 @@ func TestGroupsAndLimitsOfModulesReachTheNodesProcesses(t *testing.T) {
 		}
 	}
 }
+
+// TestThePageForTeleportHasTheGuidesFilesAndNamesTestsThatExist: the files are those
+// that other tests here log in with.
+func TestThePageForTeleportHasTheGuidesFilesAndNamesTestsThatExist(t *testing.T) {
+	page := readFile(t, "../../agent/TELEPORT.md")
+	for _, file := range []string{guideScript, nodeServices["/etc/pam.d/teleport"]} {
+		if !strings.Contains(page, file) {
+			t.Errorf("TELEPORT.md lacks the guide's file\n%s", file)
+		}
+	}
+	exist := testsOfTheRepository(t)
+	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(page, -1)
+	if len(named) < 10 {
+		t.Errorf("TELEPORT.md names %d tests, want those of every report", len(named))
+	}
+	for _, name := range named {
+		if !slices.Contains(exist, name[1]) {
+			t.Errorf("TELEPORT.md names the test %s, which does not exist", name[1])
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (r *Report) lines(s service, stack *pamstack.Stack) {
 			"because auth comes before account and refuses a user who is not there")
 	}
 	if s.first {
-		r.add(Note, stack.File, "account comes first: its modules and scripts run as root for everybody with a key or certificate, before auth asks")
+		r.add(Note, stack.File, "account comes first: its modules and scripts run as root before auth has asked for anything")
 	}
 }
 

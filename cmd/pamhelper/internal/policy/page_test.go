@@ -50,6 +50,23 @@ func TestPageHasEveryFieldWithItsDefaultAndRange(t *testing.T) {
 	}
 }
 
+// TestPoliciesOfThePageForTeleportAreGoodOnes: those of the agent's TELEPORT.md.
+func TestPoliciesOfThePageForTeleportAreGoodOnes(t *testing.T) {
+	text, err := os.ReadFile("../../../agent/TELEPORT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```textproto\n(.*?)```\n").FindAllSubmatch(text, -1)
+	if len(blocks) != 5 {
+		t.Errorf("got %d policies, want 5", len(blocks))
+	}
+	for _, block := range blocks {
+		if _, err := Parse(block[1], "TELEPORT.md"); err != nil {
+			t.Errorf("%v in\n%s", err, block[1])
+		}
+	}
+}
+
 func TestExamplesOfThePageAreGoodPolicies(t *testing.T) {
 	t.Parallel()
 	_, examples, found := strings.Cut(page(t), "\n.Sh EXAMPLES\n")
