@@ -10,11 +10,13 @@ make_machine() {
 	mount --bind /run/demo/etc /etc
 	mount -t tmpfs -o mode=0755 tmpfs /home
 	mount -t tmpfs -o mode=0755 tmpfs /var/log
+	mount -t tmpfs -o mode=0755 tmpfs /var/mail
 	mount -t tmpfs -o mode=1777 tmpfs /tmp
 	cd /run/demo
 	PATH=$PWD/bin:$PATH
 
 	rm -f /etc/nologin
+	sed -i '/^bob:/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow # he comes later
 	id alice >/dev/null 2>&1 || useradd --create-home --shell /bin/bash alice
 	id demo-agent >/dev/null 2>&1 || useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin demo-agent
 	getent group demo >/dev/null || groupadd demo

@@ -9,6 +9,7 @@
 #   demo-ssh.sh      the SSH service, from its configuration to its end
 set -euo pipefail
 exec </dev/null # nothing is asked: answers come from here
+umask 022
 
 if [ "$(id -u)" != 0 ]; then
 	echo "$0: the demo makes a mount namespace and runs a login's PAM stack: run it as root, for example: sudo make demo" >&2
