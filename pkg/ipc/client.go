@@ -138,7 +138,8 @@ func (c *Client) greet() (*pb.Welcome, error) {
 	}
 	// Where this fails, the worker may have said why before it left.
 	writeErr := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}})
-	event, _, err := c.conn.ReadEvent()
+	event, files, err := c.conn.ReadEvent()
+	Release(files) // a greeting has none
 	if err != nil && writeErr != nil {
 		return nil, connectionError(writeErr)
 	}
@@ -258,10 +259,17 @@ func (c *Client) Libpam() string { return c.libpam }
 // the worker is gone.
 func (c *Client) Done() <-chan struct{} { return c.alive.Done() }
 
+// errLeft: nothing more is heard of a login that was left here.
+var errLeft = fmt.Errorf("the login was left: %w", net.ErrClosed)
+
 // Close ends the connection, and waits until the worker has ended where the
-// launcher can. The worker undoes what End did not.
+// launcher can. The worker undoes what End did not. What waits meanwhile, and what
+// comes later, gets an error that is net.ErrClosed.
 func (c *Client) Close() error {
-	c.once.Do(func() { close(c.closed) })
+	c.once.Do(func() {
+		c.end(errLeft) // before the receiver sees it: whoever waits is told this
+		close(c.closed)
+	})
 	err := c.conn.Close()
 	<-c.alive.Done()
 	return err
@@ -326,6 +334,7 @@ func (c *Client) results(ctx context.Context, expected []Step) (results []Result
 			results = append(results, result)
 			first = c.note(result, first)
 		default:
+			event.process.abandon()
 			return results, c.end(endingError(event.Event))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -131,25 +132,76 @@ func TestTheEndOfTheLoginEndsItsProcesses(t *testing.T) {
 	}
 }
 
-func TestWaitingForAProcessOfAHelperThatDies(t *testing.T) {
-	h := &ipctest.Helper{
-		Steps: map[ipc.Step]ipctest.Handler{ipc.CloseSession: func(c *ipctest.Call) ipc.Code { c.Die(); return 0 }},
-		Run:   func(p *ipctest.Process) ipc.Exit { <-p.Signals; return ipc.Exit{} },
+// keeping is a launcher that keeps the stream.
+type keeping struct {
+	ipc.Launcher
+	stream *net.UnixConn
+}
+
+func (k *keeping) Launch(ctx context.Context) (net.Conn, error) {
+	conn, err := k.Launcher.Launch(ctx)
+	if err == nil {
+		k.stream = conn.(*net.UnixConn)
 	}
-	client := dial(t, h, nil)
-	client.Login(t.Context(), alice, ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession)
-	process, err := client.Start(t.Context(), ipc.Command{})
-	if err != nil {
-		t.Fatal(err)
+	return conn, err
+}
+
+func TestWaitingForAProcessOfALoginThatIsGone(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(*ipc.Client, *net.UnixConn)
+		want error
+	}{
+		// Nothing comes any more, as from a worker that was killed.
+		{"death", func(_ *ipc.Client, stream *net.UnixConn) { stream.CloseRead() }, ipc.ErrHelperDied},
+		{"left", func(client *ipc.Client, _ *net.UnixConn) { client.Close() }, net.ErrClosed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			over := make(chan struct{})
+			defer close(over)
+			launcher := &keeping{Launcher: &ipctest.Helper{Run: func(*ipctest.Process) ipc.Exit { <-over; return ipc.Exit{} }}}
+			client, err := ipc.Dial(t.Context(), launcher, ipc.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			if _, err := client.Login(t.Context(), alice, ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession); err != nil {
+				t.Fatal(err)
+			}
+			process, err := client.Start(t.Context(), ipc.Command{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+			defer cancel()
+			if _, err := process.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("waiting no longer: %v", err)
+			}
+			c.end(client, launcher.stream)
+			if exit, err := process.Wait(t.Context()); !errors.Is(err, c.want) || exit.Status != -1 {
+				t.Errorf("wait: %+v, %v; want no status and %v", exit, err, c.want)
+			}
+		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-	defer cancel()
-	if _, err := process.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("waiting no longer: %v", err)
+}
+
+func TestWhoWaitsIsToldThatTheLoginWasLeft(t *testing.T) {
+	h := authenticating(func(c *ipctest.Call) ipc.Code { c.Prompt(false, "Password: "); return 0 })
+	prompted := make(chan struct{})
+	client := dial(t, h, &person{answer: func(ctx context.Context) ([]byte, error) {
+		close(prompted)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	go func() {
+		<-prompted
+		client.Close()
+	}()
+	if _, err := client.Login(t.Context(), alice, ipc.Authenticate); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a step that waited: %v, want %v", err, net.ErrClosed)
 	}
-	client.Close()
-	if exit, err := process.Wait(t.Context()); err == nil || exit.Status == 0 {
-		t.Errorf("of a login that is gone: %+v, %v; want an error and no status", exit, err)
+	if _, err := client.Begin(t.Context(), alice); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a step behind it: %v, want %v", err, net.ErrClosed)
 	}
 }
 
@@ -172,9 +224,14 @@ func TestStartOutsideOfASession(t *testing.T) {
 func TestDeathOfTheHelperInAPromptIsSeenAtOnce(t *testing.T) {
 	who := &person{}
 	h := authenticating(func(c *ipctest.Call) ipc.Code { c.Prompt(false, "Password: "); return 0 })
-	client := dial(t, h, who)
+	launcher := &keeping{Launcher: h}
+	client, err := ipc.Dial(t.Context(), launcher, ipc.Options{Conversation: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
 	who.answer = func(ctx context.Context) ([]byte, error) {
-		client.Close() // as the kernel closes what a killed worker had open
+		launcher.stream.CloseRead() // nothing comes any more, as from a worker that was killed
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	}
