@@ -220,18 +220,35 @@ func Release(files []*os.File) {
 		return
 	}
 	closing.calls++
-	closed := make(chan struct{})
-	go func() {
+	inTime(func() {
 		for _, file := range files {
 			file.Close()
 		}
-		close(closed)
+	}, func() {
 		closing.Lock()
 		defer closing.Unlock()
 		closing.calls--
+	})
+}
+
+// LetGo closes the stream as Close does, and with it the descriptors in it that
+// nobody has read: like Release it waits for that a moment only. It reports whether
+// that was enough; where not, a read that waits may go on waiting.
+func (c *Conn) LetGo() bool { return inTime(func() { c.Close() }, func() {}) }
+
+// inTime makes a call on a goroutine of its own, with another one behind it, and
+// reports whether it returned in releaseWait.
+func inTime(call, behind func()) bool {
+	done := make(chan struct{})
+	go func() {
+		call()
+		close(done)
+		behind()
 	}()
 	select {
-	case <-closed:
+	case <-done:
+		return true
 	case <-time.After(releaseWait):
+		return false
 	}
 }

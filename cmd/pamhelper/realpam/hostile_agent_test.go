@@ -92,6 +92,36 @@ func TestDescriptorsThatAreSlowToCloseDoNotKeepALogin(t *testing.T) {
 	}
 }
 
+func TestDescriptorsThatNobodyReadsDoNotKeepAWorker(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first *pb.Request // ends the login: what is behind it is not read
+		wire  func(*ground) *wire
+	}{
+		{"in a session", signalRequest(1000, 0), (*ground).wire},
+		// The kernel closes those that are refused, in the midst of reading: the
+		// deadline of the login ends that.
+		{"before a login", &pb.Request{Body: &pb.Request_End{End: &pb.End{}}}, func(g *ground) *wire {
+			return g.wireBeforeHello("--policy", policyFile(t, `service { name: "sshd" } deadlines { login: 1 }`))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGround(t)
+			w := c.wire(g)
+			worker := pidOf(t, &w.log)
+			syscall.Kill(worker, syscall.SIGSTOP) // all of it is there before any is read
+			for range 3 {
+				slow := lingering(t)
+				w.say(c.first, slow)
+				slow.Close() // the one in the socket is the last
+			}
+			syscall.Kill(worker, syscall.SIGCONT)
+			gone(t, worker)
+		})
+	}
+}
+
 func TestAModuleThatLeavesTheHelperWithTheUsersIdLetsNobodyBeRoot(t *testing.T) {
 	t.Parallel()
 	module := hostile(t)

@@ -30,19 +30,7 @@ func (g *ground) wire() *wire {
 
 func (g *ground) wireOf(begin *pb.Begin) *wire {
 	g.t.Helper()
-	w := &wire{t: g.t}
-	conn, err := ipc.Exec{Path: g.helper, Log: &w.log}.Launch(g.t.Context())
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	conn.SetDeadline(time.Now().Add(2 * patience))
-	g.t.Cleanup(func() {
-		conn.Close()
-		if g.t.Failed() {
-			g.t.Logf("the worker's log:\n%s", w.log.String())
-		}
-	})
-	w.socket, w.Conn = conn, ipc.NewConn(conn)
+	w := g.wireBeforeHello()
 	w.say(&pb.Request{Body: &pb.Request_Hello{Hello: &pb.Hello{Version: ipc.Version, Features: []string{ipc.FeatureProcesses}}}})
 	w.say(&pb.Request{Body: &pb.Request_Begin{Begin: begin}})
 	w.say(&pb.Request{Body: &pb.Request_Authenticate{Authenticate: &pb.Authenticate{}}})
@@ -57,6 +45,25 @@ func (g *ground) wireOf(begin *pb.Begin) *wire {
 			return w
 		}
 	}
+}
+
+// wireBeforeHello is a worker that nobody has said anything to.
+func (g *ground) wireBeforeHello(args ...string) *wire {
+	g.t.Helper()
+	w := &wire{t: g.t}
+	conn, err := ipc.Exec{Path: g.helper, Args: args, Log: &w.log}.Launch(g.t.Context())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(2 * patience))
+	g.t.Cleanup(func() {
+		conn.Close()
+		if g.t.Failed() {
+			g.t.Logf("the worker's log:\n%s", w.log.String())
+		}
+	})
+	w.socket, w.Conn = conn, ipc.NewConn(conn)
+	return w
 }
 
 func (w *wire) say(request *pb.Request, files ...*os.File) {

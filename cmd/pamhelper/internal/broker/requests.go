@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -25,7 +24,7 @@ func (b *broker) answerRequests() {
 			return
 		}
 		if !b.newWorker() {
-			letGo(b.control)
+			b.control.LetGo()
 			return
 		}
 	}
@@ -66,23 +65,5 @@ func (b *broker) noMoreRequests(why error) {
 	case errors.Is(why, io.ErrUnexpectedEOF):
 		b.violated <- "the control socket ended inside a frame"
 	}
-	letGo(b.control)
-}
-
-// letGoWait is how long closing the control socket is waited for.
-const letGoWait = 100 * time.Millisecond
-
-// letGo closes the control socket, and with it the descriptors in it that nobody has
-// read. The agent decides how long that takes (socket(7), SO_LINGER): it goes on
-// behind this, at most as long as the broker.
-func letGo(control *ipc.Conn) {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		control.Close()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(letGoWait):
-	}
+	b.control.LetGo() // at most as long as the broker
 }

@@ -29,7 +29,7 @@ func Close(id string) error {
 }
 
 func (w *worker) close(id string) error {
-	defer w.conn.Close()
+	defer w.conn.LetGo()
 	err := w.closeRecorded(id)
 	w.life.over()
 	if err != nil {

@@ -108,7 +108,8 @@ func (w *worker) turnAway(err error) error {
 	}
 	w.log.Printf("not served: %s", printable(f.text))
 	w.send(f.event())
-	w.conn.Close()
-	<-asked
+	if w.conn.LetGo() {
+		<-asked
+	}
 	return f
 }

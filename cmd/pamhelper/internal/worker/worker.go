@@ -117,8 +117,9 @@ func (w *worker) serve() error {
 		w.send(f.event())
 	}
 	w.life.over()
-	w.conn.Close()
-	<-received
+	if w.conn.LetGo() { // otherwise it ends with the process
+		<-received
+	}
 	w.dropQueue()
 	if f == nil {
 		return nil
