@@ -232,15 +232,28 @@ func (s stage) lastSteps() error {
 	if err := unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
-	// A signal that has a handler is a default one behind execve(2), and one that is
-	// ignored stays so: every one gets a handler.
-	signal.Notify(make(chan os.Signal, 1))
-	// But for those of the C library, whose posix_spawn ignores one in what it starts.
+	notIgnored()
+	return unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+}
+
+// notIgnored makes every signal one that execve(2) leaves as a default one: a signal
+// that has a handler. The runtime gives all one but those of a terminal's job control
+// and what its starter ignores of SIGHUP and SIGINT. Others are not taken here: a
+// SIGTERM that the agent does not get would be waited for.
+func notIgnored() {
+	taken := []os.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT}
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			taken = append(taken, sig)
+		}
+	}
+	signal.Notify(make(chan os.Signal, 1), taken...)
+	// Those of the C library, whose posix_spawn ignores one in what it starts, are not
+	// the runtime's to give a handler.
 	for number := uintptr(firstSignalOfLibc); number <= lastSignalOfLibc; number++ {
 		var byDefault [4]uint64 // struct sigaction of the kernel
 		unix.RawSyscall6(unix.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&byDefault)), 0, unsafe.Sizeof(byDefault[0]), 0, 0)
 	}
-	return unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
 }
 
 // environment adds what the stage alone knows: LISTEN_PID is the agent's own
