@@ -104,7 +104,7 @@ func (b *broker) prepare() (err error) {
 		return err
 	}
 	b.children = newChildren()
-	b.sweeps = &sweeps{b: b, wanted: make(chan struct{}, 1)}
+	b.sweeps = newSweeps(b)
 	b.workers = newWorkers(b.policy.limits())
 	return nil
 }

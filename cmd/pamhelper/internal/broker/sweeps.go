@@ -12,10 +12,20 @@ import (
 type sweeps struct {
 	b      *broker
 	wanted chan struct{} // has something when one is wanted
+	pause  time.Duration // before what one has left is tried again
+	again  <-chan time.Time
+}
+
+func newSweeps(b *broker) *sweeps {
+	return &sweeps{b: b, wanted: make(chan struct{}, 1), pause: sweepPause}
 }
 
 // sweepTimeout is above what closing a number of logins takes that hang.
 const sweepTimeout = 5 * time.Minute
+
+// sweepPause does not make more of a failure that goes on. It ends: a login is given
+// up after some tries.
+const sweepPause = time.Minute
 
 // want asks for a sweep that begins after now.
 func (s *sweeps) want() {
@@ -25,12 +35,15 @@ func (s *sweeps) want() {
 	}
 }
 
-// whenWanted sweeps whenever it is wanted, until ctx ends.
+// whenWanted sweeps whenever it is wanted, and again behind one that left something,
+// until ctx ends.
 func (s *sweeps) whenWanted(ctx context.Context) {
 	for {
 		select {
 		case <-s.wanted:
 			s.run(context.WithoutCancel(ctx))
+		case <-s.again:
+			s.want()
 		case <-ctx.Done():
 			return
 		}
@@ -39,24 +52,31 @@ func (s *sweeps) whenWanted(ctx context.Context) {
 
 // run runs one, which ends early with ctx.
 func (s *sweeps) run(ctx context.Context) {
+	s.again = nil
+	if !s.closesAll(ctx) {
+		s.again = time.After(s.pause)
+	}
+}
+
+// closesAll runs one, and reports whether it has left nothing.
+func (s *sweeps) closesAll(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	ended := make(chan syscall.WaitStatus, 1)
 	sweep, err := s.start(ended)
 	if err != nil {
 		s.b.log.Printf("sweep: %v", err)
-		return
+		return false
 	}
 	select {
 	case status := <-ended:
-		s.report(status)
-		return
+		return s.report(status)
 	case <-ctx.Done():
 	}
 	sweep.signal(syscall.SIGTERM)
 	kill := time.AfterFunc(killTimeout, func() { sweep.signal(syscall.SIGKILL) })
 	defer kill.Stop()
-	s.report(<-ended)
+	return s.report(<-ended)
 }
 
 func (s *sweeps) start(ended chan<- syscall.WaitStatus) (*child, error) {
@@ -70,8 +90,9 @@ func (s *sweeps) start(ended chan<- syscall.WaitStatus) (*child, error) {
 		func(_ *child, status syscall.WaitStatus) { ended <- status })
 }
 
-func (s *sweeps) report(status syscall.WaitStatus) {
-	if statusOf(status) != 0 {
+func (s *sweeps) report(status syscall.WaitStatus) (closed bool) {
+	if closed = statusOf(status) == 0; !closed {
 		s.b.log.Printf("sweep %s: there are logins that are not closed; see: pamhelper sessions", howEnded(status))
 	}
+	return closed
 }
