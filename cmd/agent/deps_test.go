@@ -30,8 +30,10 @@ var allowed = map[string][]string{
 	"cmd/agent/internal/output": {},
 	"cmd/agent/internal/session": {"pkg/ipc", "cmd/agent/internal/auth", "cmd/agent/internal/journal",
 		"cmd/agent/internal/output"},
-	"cmd/pamhelper":                      {"*"},
-	"cmd/pamhelper/internal/broker":      {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/userprocess"},
+	"cmd/pamhelper": {"*"},
+	// Of the records a broker only makes the directory.
+	"cmd/pamhelper/internal/broker": {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/record",
+		"cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/internal/loginrecord": {},
 	"cmd/pamhelper/internal/policy":      {"proto", "pkg/ipc/names"},
 	"cmd/pamhelper/internal/policytool": {"proto", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check",

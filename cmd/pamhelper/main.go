@@ -69,7 +69,7 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Fprintf(os.Stderr, "pamhelper: %v\n", err)
-	if errors.Is(err, sweep.ErrNotClosed) {
+	if errors.Is(err, sweep.ErrNotClosed) || errors.Is(err, broker.ErrAddress) {
 		os.Exit(1)
 	}
 	os.Exit(try.ExitUsage)

@@ -2,6 +2,7 @@ package realpam_test
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -359,26 +360,49 @@ func TestABrokerRefusesWhatItCannotStart(t *testing.T) {
 	}
 	defer taken.Close()
 	for _, c := range []struct {
-		args []string
-		says string
+		args   []string
+		says   string
+		status int // 0: 2
 	}{
-		{[]string{"--user", name}, "name the COMMAND"},
-		{[]string{"--", "true"}, `required flag(s) "user" not set`},
-		{[]string{"--user", name, "true"}, "in front of --"},
-		{[]string{"--user", "root", "--", "true"}, "uid 0"},
-		{[]string{"--user", "nobodyatall", "--", "true"}, "no such user"},
-		{[]string{"--user", name, "--", "no-such-command"}, "not in /usr/local/bin:/usr/bin:/bin"},
-		{[]string{"--user", name, "--", "bin/true"}, "relative path"},
-		{[]string{"--user", name, "--", "/no/such"}, "/no/such cannot be executed"},
-		{[]string{"--user", name, "--", "/etc/shadow"}, "may not execute it"},
-		{[]string{"--user", name, "--listen", "localhost:22", "--", "true"}, "not a numeric address"},
-		{[]string{"--user", name, "--listen", taken.Addr().String(), "--", "true"}, "address already in use"},
-		{[]string{"--user", name, "--policy", "/no/policy", "--", "true"}, "/no/policy"},
-		{[]string{"--user", name, "--stop-timeout", "0", "--", "true"}, "--stop-timeout"},
+		{args: []string{"--user", name}, says: "name the COMMAND"},
+		{args: []string{"--", "true"}, says: `required flag(s) "user" not set`},
+		{args: []string{"--user", name, "true"}, says: "in front of --"},
+		{args: []string{"--user", "root", "--", "true"}, says: "uid 0"},
+		{args: []string{"--user", "nobodyatall", "--", "true"}, says: "no such user"},
+		{args: []string{"--user", name, "--", "no-such-command"}, says: "not in /usr/local/bin:/usr/bin:/bin"},
+		{args: []string{"--user", name, "--", "bin/true"}, says: "relative path"},
+		{args: []string{"--user", name, "--", "/no/such"}, says: "/no/such cannot be executed"},
+		{args: []string{"--user", name, "--", "/etc/shadow"}, says: "may not execute it"},
+		{args: []string{"--user", name, "--listen", "localhost:22", "--", "true"}, says: "not a numeric address"},
+		{args: []string{"--user", name, "--listen", taken.Addr().String(), "--", "true"}, says: "address already in use; another process has it", status: 1},
+		{args: []string{"--user", name, "--listen", "192.0.2.7:22", "--", "true"}, says: "no interface of this machine has it", status: 1},
+		{args: []string{"--user", name, "--listen", ":", "--", "true"}, says: "not a numeric address"},
+		{args: []string{"--user", name, "--listen", ":ssh", "--", "true"}, says: "not a numeric address"},
+		{args: []string{"--user", name, "--policy", "/no/policy", "--", "true"}, says: "/no/policy"},
+		{args: []string{"--user", name, "--stop-timeout", "0", "--", "true"}, says: "--stop-timeout"},
 	} {
 		r := run(t, "", g.helper, append([]string{"broker"}, c.args...)...)
-		if r.status != 2 || !strings.Contains(r.stderr, c.says) {
-			t.Errorf("%q: got status %d and %q, want 2 and %q", c.args, r.status, r.stderr, c.says)
+		if want := cmp.Or(c.status, 2); r.status != want || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%q: got status %d and %q, want %d and %q", c.args, r.status, r.stderr, want, c.says)
+		}
+	}
+}
+
+// In a container root may lack what a broker needs.
+func TestABrokerSaysWhatTheMachineDoesNotGiveIt(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	name, _ := g.agentUser()
+	broker := g.helper + " broker --user " + name + " -- true"
+	for _, c := range []struct{ with, says string }{
+		{"setpriv --bounding-set=-setpcap --inh-caps=-setpcap " + broker, "needs CAP_SETPCAP"},
+		{"setpriv --bounding-set=-setuid --inh-caps=-setuid " + broker, "needs CAP_SETPCAP, CAP_SETUID"},
+		{"ulimit -Sn 100; ulimit -Hn 100; " + broker, "raise its hard limit"},
+		{"unshare -m sh -c 'mount -t tmpfs -o ro,mode=700 none /run/pamhelper && exec " + pamhelper + " broker --user nobody -- true'",
+			"cannot be kept in /run/pamhelper: read-only file system"},
+	} {
+		if r := run(t, "", "/bin/sh", "-c", c.with); r.status != 2 || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%s: got status %d and %q, want 2 and %q", c.with, r.status, r.stderr, c.says)
 		}
 	}
 }

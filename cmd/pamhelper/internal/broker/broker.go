@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -95,6 +96,9 @@ func (b *broker) prepare() (err error) {
 	if b.program, err = openProgram(); err != nil {
 		return err
 	}
+	if err := canRecord(); err != nil {
+		return err
+	}
 	// Nobody attaches to it or reads its memory, and it leaves no core dump.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("make the broker not dumpable: %w", err)
@@ -106,6 +110,19 @@ func (b *broker) prepare() (err error) {
 	b.children = newChildren()
 	b.sweeps = newSweeps(b)
 	b.workers = newWorkers(b.policy.limits())
+	return nil
+}
+
+// canRecord makes the directory of the records: no worker would serve without it.
+func canRecord() error {
+	records, err := record.OpenDir()
+	if err == nil {
+		records.Close()
+		err = unix.Access(record.Dir, unix.W_OK) // root lacks that where nothing can be written
+	}
+	if err != nil {
+		return fmt.Errorf("the records of logins cannot be kept in %s: %w", record.Dir, err)
+	}
 	return nil
 }
 

@@ -50,8 +50,9 @@ before stays.
 When COMMAND has ended, the logins that are open are closed. Logins whose worker
 died are closed at once, and those of an earlier crash at the start.
 
-Exit status: that of COMMAND, 128+N where signal N ended it; 2 usage, a
-policy that is not valid, or COMMAND could not be started.`,
+Exit status: that of COMMAND, 128+N where signal N ended it; 1 an address
+of --listen is taken or not there; 2 usage, a policy that is not valid, or COMMAND
+could not be started.`,
 		Example: `  pamhelper broker --user agent --listen :22 -- /usr/bin/agent run
   pamhelper broker --user nobody -- agent login alice`,
 		Args: func(cmd *cobra.Command, args []string) error {

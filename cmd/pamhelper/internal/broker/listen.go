@@ -1,14 +1,21 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// ErrAddress: an address could not be listened on. It may be free a little later, such
+// as when an agent whose broker was killed has ended.
+var ErrAddress = errors.New("cannot listen there")
 
 // maxListen is the most sockets to listen on.
 const maxListen = 64
@@ -36,12 +43,12 @@ func listen(addresses []string) (sockets []*os.File, err error) {
 
 func listenOn(address string) (*os.File, error) {
 	// A name would be asked for outside, as root.
-	if _, err := netip.ParseAddrPort(address); err != nil && !strings.HasPrefix(address, ":") {
-		return nil, fmt.Errorf("not a numeric address with a port, such as 192.0.2.7:22, [2001:db8::7]:22 or :22")
+	if _, err := netip.ParseAddrPort(address); err != nil && !isPort(address) {
+		return nil, errors.New("not a numeric address with a port, such as 192.0.2.7:22, [2001:db8::7]:22 or :22")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrAddress, explain(err))
 	}
 	defer listener.Close() // the socket goes on under its other descriptor
 	socket, err := listener.(*net.TCPListener).File()
@@ -53,6 +60,30 @@ func listenOn(address string) (*os.File, error) {
 		return nil, err
 	}
 	return socket, nil
+}
+
+// isPort reports whether an address is a port alone, on all addresses.
+func isPort(address string) bool {
+	port, found := strings.CutPrefix(address, ":")
+	_, err := strconv.ParseUint(port, 10, 16)
+	return found && err == nil
+}
+
+// explain says what to do about an error of net.Listen, which repeats the address.
+func explain(err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return err
+	}
+	switch errno {
+	case unix.EADDRINUSE:
+		return fmt.Errorf("%w; another process has it: ss -ltnp shows which", errno)
+	case unix.EADDRNOTAVAIL:
+		return fmt.Errorf("%w; no interface of this machine has it: ip address shows those that there are", errno)
+	case unix.EACCES:
+		return fmt.Errorf("%w; root lacks CAP_NET_BIND_SERVICE here", errno)
+	}
+	return errno
 }
 
 func closeAll(files []*os.File) {

@@ -22,6 +22,9 @@ func openProgram() (*program, error) {
 	}
 	defer self.Close()
 	fd, err := unix.FcntlInt(self.Fd(), unix.F_DUPFD_CLOEXEC, programFloor)
+	if err == unix.EINVAL { // fcntl(2): above the limit
+		return nil, fmt.Errorf("a broker needs more than %d descriptors: raise its hard limit (ulimit -Hn, LimitNOFILE=)", programFloor)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open this program: %w", err)
 	}

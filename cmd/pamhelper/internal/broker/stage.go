@@ -74,7 +74,7 @@ func (s stage) become() error {
 		{"verify that nothing of root is left", s.verify},
 	} {
 		if err := step.take(); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			return fmt.Errorf("%s: %w", step.name, explainEPERM(err))
 		}
 	}
 	path, err := find(s.command[0])
@@ -85,6 +85,14 @@ func (s stage) become() error {
 		return err
 	}
 	return fmt.Errorf("execute %s: %w", path, syscall.Exec(path, s.command, s.environment()))
+}
+
+// explainEPERM is for a container, where root does not have everything.
+func explainEPERM(err error) error {
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	return fmt.Errorf("%w; a broker needs CAP_SETPCAP, CAP_SETUID and CAP_SETGID", err)
 }
 
 // surroundings: an agent holds passwords, which belong into no file.
