@@ -25,26 +25,52 @@ type usersRule struct {
 	warn  func(text string) // of what cannot be resolved
 }
 
+// looked is all that judging a user needs to know. It is looked up for everybody, of
+// whom none of it matters too: the time that it takes would tell who exists.
+type looked struct {
+	userprocess.Passwd
+	err                     error    // of that
+	namesakes               []string // whom the policy denies, with the same uid
+	groupsError             error    // of looking up the groups
+	deniedGroup, allowGroup string   // the first of the policy's that he is in
+}
+
+func (r usersRule) lookUp(name string) (l looked) {
+	if l.Passwd, l.err = r.User(name); l.err != nil {
+		l.Passwd = userprocess.Passwd{Name: name, UID: noUID, GID: noUID}
+	}
+	for _, denied := range r.GetDeny() {
+		other, err := r.User(denied)
+		if err != nil {
+			r.warn(fmt.Sprintf("user %q, whom the policy denies, %s", denied, unresolved(err)))
+		} else if other.UID == l.UID {
+			l.namesakes = append(l.namesakes, denied)
+		}
+	}
+	if len(r.GetDenyGroup())+len(r.GetAllowGroup()) > 0 {
+		var groups []uint32
+		groups, l.groupsError = r.GroupsOf(l.Passwd)
+		l.deniedGroup, l.allowGroup = r.oneOf(r.GetDenyGroup(), groups), r.oneOf(r.GetAllowGroup(), groups)
+	}
+	return l
+}
+
 // judge says why a user may not log in, and nothing where he may. The error is one
 // of looking up the user himself.
 func (r usersRule) judge(name string) (denial string, err error) {
-	a, err := r.User(name) // also where it does not matter: the time would tell
-	if slices.Contains(r.GetDeny(), name) {
+	l := r.lookUp(name)
+	switch {
+	case slices.Contains(r.GetDeny(), name):
 		return "denied by name", nil
-	}
-	if name == "root" && !r.GetAllowRoot() {
+	case name == "root" && !r.GetAllowRoot():
 		return "root does not log in through this service", nil
+	case l.err != nil:
+		return "", l.err
 	}
-	if err != nil {
-		return "", err
-	}
-	if denial := r.judgeIDs(a); denial != "" {
+	if denial := r.judgeIDs(l.Passwd); denial != "" {
 		return denial, nil
 	}
-	if denial := r.judgeAlias(a); denial != "" {
-		return denial, nil
-	}
-	return r.judgeGroups(name, a), nil
+	return r.judgeNames(name, l), nil
 }
 
 func (r usersRule) judgeIDs(a userprocess.Passwd) (denial string) {
@@ -59,51 +85,33 @@ func (r usersRule) judgeIDs(a userprocess.Passwd) (denial string) {
 	return ""
 }
 
-// judgeAlias finds those who are denied under another name.
-func (r usersRule) judgeAlias(a userprocess.Passwd) (denial string) {
-	for _, name := range r.GetDeny() {
-		other, err := r.User(name)
-		if err != nil {
-			r.warn(fmt.Sprintf("user %q, whom the policy denies, %s", name, unresolved(err)))
-		} else if other.UID == a.UID {
-			return fmt.Sprintf("uid %d is that of %q, who is denied", a.UID, name)
-		}
-	}
-	return ""
-}
-
-// judgeGroups applies the groups, and the names that are allowed.
-func (r usersRule) judgeGroups(name string, a userprocess.Passwd) (denial string) {
-	var groups []uint32
-	if len(r.GetDenyGroup())+len(r.GetAllowGroup()) > 0 {
-		var err error
-		if groups, err = r.GroupsOf(a); err != nil {
-			return err.Error()
-		}
-	}
-	if group := r.oneOf(r.GetDenyGroup(), groups); group != "" {
-		return fmt.Sprintf("group %q is denied", group)
-	}
-	if !r.isListed() || slices.Contains(r.GetAllow(), name) || slices.Contains(r.GetAllow(), a.Name) {
-		return ""
-	}
-	if r.oneOf(r.GetAllowGroup(), groups) != "" {
+// judgeNames applies the names and the groups. Who is denied is so under another name
+// as well.
+func (r usersRule) judgeNames(name string, l looked) (denial string) {
+	switch {
+	case len(l.namesakes) > 0:
+		return fmt.Sprintf("uid %d is that of %q, who is denied", l.UID, l.namesakes[0])
+	case l.groupsError != nil:
+		return l.groupsError.Error()
+	case l.deniedGroup != "":
+		return fmt.Sprintf("group %q is denied", l.deniedGroup)
+	case !r.isListed() || slices.Contains(r.GetAllow(), name) || slices.Contains(r.GetAllow(), l.Name) || l.allowGroup != "":
 		return ""
 	}
 	return "not one of those whom the policy allows"
 }
 
 // oneOf returns the first name of a group that is one of the ids.
-func (r usersRule) oneOf(names []string, groups []uint32) string {
+func (r usersRule) oneOf(names []string, groups []uint32) (first string) {
 	for _, name := range names {
 		gid, err := r.Group(name)
 		if err != nil {
 			r.warn(fmt.Sprintf("group %q of the policy %s", name, unresolved(err)))
-		} else if slices.Contains(groups, gid) {
-			return name
+		} else if first == "" && slices.Contains(groups, gid) {
+			first = name
 		}
 	}
-	return ""
+	return first
 }
 
 // isListed reports whether only those log in who are named.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -141,6 +142,49 @@ func TestAUserIsJudgedAgainBehindAccount(t *testing.T) {
 			if f := events[len(events)-1].GetFault(); f.GetKind() != pb.Fault_REFUSED || !strings.Contains(f.GetText(), c.denial) {
 				t.Errorf("%s: %v, %v; want credentials refused for %q", c.sshd, f, err, c.denial)
 			}
+		}
+	}
+}
+
+// noting is a directory that notes what it is asked for, but for whom.
+type noting struct {
+	directory
+	asked string
+}
+
+func (n *noting) User(name string) (userprocess.Passwd, error) {
+	n.asked += "user "
+	return n.directory.User(name)
+}
+
+func (n *noting) Group(name string) (uint32, error) {
+	n.asked += "group " + name + " "
+	return n.directory.Group(name)
+}
+
+func (n *noting) GroupsOf(a userprocess.Passwd) ([]uint32, error) {
+	n.asked += "groups "
+	return n.directory.GroupsOf(a)
+}
+
+// Otherwise the time of a Begin would tell who exists, most of all where users come
+// over the network.
+func TestTheSameIsLookedUpForEverybody(t *testing.T) {
+	t.Parallel()
+	known := &fakeDirectory{users: map[string]userprocess.Passwd{}, groups: map[string]uint32{"good": 20, "bad": 21, "worse": 22}, members: map[uint32][]uint32{}}
+	known.add("root", 0, 0)
+	known.add("daemon", 1, 1)
+	known.add("alice", 1001, 1001, 20)
+	known.add("mallory", 1002, 1002, 21)
+	known.add("denied", 1003, 1003)
+	known.add("twin", 1003, 1003)
+	users := &pb.Users{Allow: []string{"alice"}, Deny: []string{"denied", "nosuch"}, AllowGroup: []string{"good", "none"}, DenyGroup: []string{"bad", "worse"}}
+	const want = "user user user groups group bad group worse group good group none "
+	for _, name := range []string{"alice", "root", "daemon", "mallory", "denied", "twin", "unknown"} {
+		n := &noting{directory: known}
+		usersRule{Users: users, directory: n, agent: noUID, warn: func(string) {}}.judge(name)
+		if n.asked != want {
+			t.Errorf("%s: asked for %q, want %q", name, n.asked, want)
 		}
 	}
 }
