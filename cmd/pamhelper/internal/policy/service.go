@@ -112,9 +112,9 @@ func (v *validator) tty(path, tty string) {
 	}
 }
 
-// maxCommand is one less than the longest argument of Linux (execve(2),
+// MaxCommand is one less than the longest argument of Linux (execve(2),
 // MAX_ARG_STRLEN), in bytes.
-const maxCommand = 128<<10 - 1
+const MaxCommand = 128<<10 - 1
 
 func (v *validator) commands(path string, lines []string) {
 	for i, line := range lines {
@@ -123,8 +123,8 @@ func (v *validator) commands(path string, lines []string) {
 			v.add(element(path, i), "is empty; the login shell is shell: true")
 		case strings.ContainsRune(line, 0):
 			v.add(element(path, i), "has a NUL, and no command can have one")
-		case len(line) > maxCommand:
-			v.add(element(path, i), "is longer than %d bytes, and no command can be", maxCommand)
+		case len(line) > MaxCommand:
+			v.add(element(path, i), "is longer than %d bytes, and no command can be", MaxCommand)
 		}
 	}
 	v.unique(path, lines)

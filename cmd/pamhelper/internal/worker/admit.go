@@ -4,14 +4,12 @@ package worker
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
-
-var userName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.@-]*\$?$`)
 
 // admit returns the service that a Begin asks for, or says why it is not allowed.
 func admit(p *pb.Policy, b *pb.Begin) (*pb.Service, error) {
@@ -19,7 +17,7 @@ func admit(p *pb.Policy, b *pb.Begin) (*pb.Service, error) {
 	if s == nil {
 		return nil, refuse("service %q is not served; this helper serves: %s", b.GetService(), strings.Join(served(p), ", "))
 	}
-	if user := b.GetUser(); !userName.Match(user) {
+	if user := b.GetUser(); !names.IsUser(string(user)) {
 		return nil, refuse("user name %s is not one; allowed are A-Z a-z 0-9 _ . @ -, starting with a letter or _, and one $ at the end",
 			quoted(user))
 	}
@@ -46,23 +44,23 @@ func admitOrigin(s *pb.Service, b *pb.Begin) error {
 		return refuse("rhost %s is not taken: the policy has service %q for logins that are not remote", rhost, s.GetName())
 	case len(b.GetRuser()) > 0 && !s.GetAllowRuser():
 		return refuse("ruser is not taken; the policy would need allow_ruser for service %q", s.GetName())
-	case len(b.GetRuser()) > 0 && !userName.Match(b.GetRuser()):
+	case len(b.GetRuser()) > 0 && !names.IsUser(string(b.GetRuser())):
 		return refuse("ruser %s is no user name", quoted(b.GetRuser()))
 	}
 	return nil
 }
 
-func served(p *pb.Policy) (names []string) {
+func served(p *pb.Policy) (list []string) {
 	for _, s := range p.GetService() {
-		names = append(names, s.GetName())
+		list = append(list, s.GetName())
 	}
-	return names
+	return list
 }
 
 // listed is a list of the policy, for a message.
-func listed(names []string) string {
-	if len(names) == 0 {
+func listed(list []string) string {
+	if len(list) == 0 {
 		return "none"
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(list, ", ")
 }

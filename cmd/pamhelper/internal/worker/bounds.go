@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -29,18 +30,14 @@ func bounded(h *pb.Hello) error {
 	return nil
 }
 
-// maxCommand is one less than the longest argument of Linux (execve(2),
-// MAX_ARG_STRLEN), in bytes.
-const maxCommand = 128<<10 - 1
-
 // terminalType is what names an entry of terminfo.
 var terminalType = regexp.MustCompile(`^[A-Za-z0-9._+-]{0,64}$`)
 
 // boundedStart says what is too much in a Start. Its variables are looked at one
 // by one when the process starts: a client's odd one must not end a login.
 func boundedStart(s *pb.Start) error {
-	if len(s.GetCommand()) > maxCommand || len(s.GetTerminal().GetType()) > maxItem {
-		return violation(fmt.Sprintf("a command of more than %d bytes, or a terminal type of more than %d", maxCommand, maxItem))
+	if len(s.GetCommand()) > policy.MaxCommand || len(s.GetTerminal().GetType()) > maxItem {
+		return violation(fmt.Sprintf("a command of more than %d bytes, or a terminal type of more than %d", policy.MaxCommand, maxItem))
 	}
 	if count, size := len(s.GetVariables()), sizeOf(s.GetVariables()); count > maxVariables || size > maxVariableBytes {
 		return violation(tooMany(count, size))

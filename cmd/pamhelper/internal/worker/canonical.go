@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 )
 
@@ -19,7 +20,7 @@ func (w *worker) takeOver() (denial string) {
 	if name == w.user || !w.served.GetAllowCanonicalUser() {
 		return "" // the step's end compares
 	}
-	if !userName.MatchString(name) || len(name) > maxUser {
+	if !names.IsUser(name) || len(name) > maxUser {
 		return "a module changed the user to " + quoted([]byte(name)) + ", which is no user name"
 	}
 	if denial := w.judgeName(name); denial != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -198,7 +199,7 @@ func TestWhatWaitsIsBoundedOnArrival(t *testing.T) {
 	for _, req := range []*pb.Request{
 		{Body: &pb.Request_Begin{Begin: many}},
 		{Body: &pb.Request_Hello{Hello: features}},
-		{Body: &pb.Request_Start{Start: &pb.Start{Command: make([]byte, maxCommand+1)}}},
+		{Body: &pb.Request_Start{Start: &pb.Start{Command: make([]byte, policy.MaxCommand+1)}}},
 	} {
 		login := newFakeLogin(t, nil)
 		if err := login.route(&call{Request: req}); err == nil || len(login.queue) != 0 {

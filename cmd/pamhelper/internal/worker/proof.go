@@ -9,23 +9,15 @@ package worker
 
 import (
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
-// withoutProof are modules that let in without a proof of who somebody is: for
-// what the caller is, which is root here, or for where a login comes from.
-var withoutProof = map[string]string{
-	"pam_rootok.so":      "lets in everybody for a caller that is root, as the helper is",
-	"pam_rhosts.so":      "believes the machine that a login comes from",
-	"pam_rhosts_auth.so": "believes the machine that a login comes from",
-	"pam_timestamp.so":   "lets in who was asked a short time ago",
-}
-
 // provable refuses a service whose success proves nothing.
 func provable(service string, authenticators []libpam.Bound) error {
 	for _, a := range authenticators {
-		if why, found := withoutProof[a.Module]; found {
+		if why := names.WithoutProof(a.Module); why != "" {
 			return refuse("service %q is not served: %s%s in its auth lines %s; use a service without it", service, a.Module,
 				ipc.At(a.File, a.Line), why)
 		}
