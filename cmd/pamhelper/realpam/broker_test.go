@@ -397,7 +397,7 @@ func TestABrokerSaysWhatTheMachineDoesNotGiveIt(t *testing.T) {
 	for _, c := range []struct{ with, says string }{
 		{"setpriv --bounding-set=-setpcap --inh-caps=-setpcap " + broker, "needs CAP_SETPCAP"},
 		{"setpriv --bounding-set=-setuid --inh-caps=-setuid " + broker, "needs CAP_SETPCAP, CAP_SETUID"},
-		{"ulimit -Sn 100; ulimit -Hn 100; " + broker, "raise its hard limit"},
+		{"ulimit -n 500; " + broker, "raise its hard limit"},
 		{"unshare -m sh -c 'mount -t tmpfs -o ro,mode=700 none /run/pamhelper && exec " + pamhelper + " broker --user nobody -- true'",
 			"cannot be kept in /run/pamhelper: read-only file system"},
 	} {

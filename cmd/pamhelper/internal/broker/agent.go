@@ -2,11 +2,14 @@ package broker
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
@@ -78,4 +81,26 @@ func (b *broker) stageArguments(listening int) []string {
 	return append([]string{"pamhelper", stageName,
 		"--uid", strconv.Itoa(b.account.uid), "--gid", strconv.Itoa(b.account.gid),
 		"--groups", strings.Join(groups, ","), "--listening", strconv.Itoa(listening), "--"}, b.options.command...)
+}
+
+// controlPair is the control socket: the broker's end and the agent's.
+func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
+	mine, theirs, err := pair()
+	if err != nil {
+		return nil, nil, err
+	}
+	if ours, err = ipc.UnixConn(mine); err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// pair is a socketpair, close-on-exec and blocking.
+func pair() (one, other *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
 }

@@ -15,7 +15,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -43,12 +42,13 @@ type broker struct {
 	refusals *refusals
 	violated chan string // how the agent broke the protocol
 	stopping <-chan time.Time
+	passed   <-chan os.Signal // what is for the agent alone
 }
 
 // run is the broker's whole life.
 func run(o options) error {
-	signals := heeded()
-	b := &broker{options: o, log: log.New(os.Stderr, fmt.Sprintf("pamhelper[%d]: broker: ", os.Getpid()), 0), violated: make(chan string, 1)}
+	signals, passed := heeded()
+	b := &broker{options: o, passed: passed, log: log.New(os.Stderr, fmt.Sprintf("pamhelper[%d]: broker: ", os.Getpid()), 0), violated: make(chan string, 1)}
 	b.refusals = &refusals{to: b.log}
 	if err := b.prepare(); err != nil {
 		return err
@@ -71,18 +71,6 @@ func run(o options) error {
 		return ExitError{status}
 	}
 	return nil
-}
-
-// heeded takes over the signals, also those that the broker's starter ignores: the
-// workers inherit what is ignored, and a user's process from them.
-func heeded() <-chan os.Signal {
-	signals := make(chan os.Signal, 64)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP,
-		syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGUSR1, syscall.SIGUSR2)
-	// A broker that is stopped reaps nothing; a write into a terminal from the
-	// background is fine; and whose log nobody reads goes on.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE)
-	return signals
 }
 
 // prepare hardens the process and gets what it needs before it begins anything.
@@ -178,6 +166,8 @@ func (b *broker) whileAgentLives(signals <-chan os.Signal, exited <-chan syscall
 			return status
 		case sig := <-signals:
 			b.heed(sig.(syscall.Signal))
+		case sig := <-b.passed:
+			b.agent.signal(sig.(syscall.Signal))
 		case how := <-b.violated:
 			b.log.Printf("the agent broke the protocol of the control socket, and has to end: %s", how)
 			b.stopAgent()
@@ -187,40 +177,6 @@ func (b *broker) whileAgentLives(signals <-chan os.Signal, exited <-chan syscall
 			b.stopping = nil
 		}
 	}
-}
-
-// heed does what a signal asks for.
-func (b *broker) heed(sig syscall.Signal) {
-	switch {
-	case sig == syscall.SIGHUP:
-		b.reread()
-	case sig != syscall.SIGTERM:
-		b.agent.signal(sig)
-	case b.stopping != nil:
-		b.log.Printf("a second SIGTERM: the agent, process %d, gets SIGKILL", b.agent.pid)
-		b.agent.signal(syscall.SIGKILL)
-	default:
-		b.stopAgent()
-	}
-}
-
-// stopAgent asks the agent to end, and gives it the time that is set for that.
-func (b *broker) stopAgent() {
-	b.agent.signal(syscall.SIGTERM)
-	if b.stopping == nil {
-		b.stopping = time.After(b.options.stopTimeout)
-	}
-}
-
-// reread takes over a policy that has changed. One that is not valid changes
-// nothing.
-func (b *broker) reread() {
-	if err := b.policy.reread(); err != nil {
-		b.log.Printf("SIGHUP: the policy stays as it is: %v", err)
-		return
-	}
-	b.workers.limit(b.policy.limits())
-	b.log.Print("SIGHUP: the policy was read again; it is that of the logins to come")
 }
 
 // endWorkers ends the logins that the agent left open. Its sockets have ended
@@ -254,26 +210,4 @@ func howEnded(status syscall.WaitStatus) string {
 		return "was ended by " + unix.SignalName(status.Signal())
 	}
 	return fmt.Sprintf("ended with status %d", status.ExitStatus())
-}
-
-// controlPair is the control socket: the broker's end and the agent's.
-func controlPair() (ours *net.UnixConn, theirs *os.File, err error) {
-	mine, theirs, err := pair()
-	if err != nil {
-		return nil, nil, err
-	}
-	if ours, err = ipc.UnixConn(mine); err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return ours, theirs, nil
-}
-
-// pair is a socketpair, close-on-exec and blocking.
-func pair() (one, other *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
 }

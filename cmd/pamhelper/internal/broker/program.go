@@ -12,8 +12,10 @@ import (
 type program struct{ fd int }
 
 // programFloor is above the descriptors that a child gets: putting those in their
-// places does not close this one before it has been executed.
-const programFloor = 256
+// places does not close this one before it has been executed. And it leaves room for
+// all that a message of the agent can bring (253): what the kernel drops for want of
+// room it closes in the midst of reading, which can take as long as the agent wants.
+const programFloor = 512
 
 func openProgram() (*program, error) {
 	self, err := os.Open("/proc/self/exe")
