@@ -34,6 +34,7 @@ type Process struct {
 func (w *worker) start(req request) bool {
 	skipped := w.failed || len(w.next) > 0 && w.next[0] == ipc.ChangePassword
 	if !w.open && !skipped {
+		closeAll(req.files)
 		w.fault(pb.Fault_VIOLATION, "a request that is not permitted now", "")
 		return false
 	}
@@ -53,10 +54,12 @@ func (w *worker) start(req request) bool {
 	started.Outcome = &pb.Started_Process{Process: &pb.Process{Number: p.number, Pid: uint32(os.Getpid()), Terminal: name}}
 	event := &pb.Event{Body: &pb.Event_Started{Started: started}}
 	started.Descriptors = uint32(len(master))
-	if w.conn.WriteFiles(event, master) != nil {
+	err = w.conn.WriteFiles(event, master)
+	closeAll(master)
+	if err != nil {
+		closeAll([]*os.File{p.Stdin, p.Stdout, p.Stderr})
 		panic(errGone)
 	}
-	closeAll(master)
 	w.running.Go(func() { w.play(p) })
 	return true
 }
