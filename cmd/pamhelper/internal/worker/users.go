@@ -89,6 +89,8 @@ func (r usersRule) judgeIDs(a userprocess.Passwd) (denial string) {
 // as well.
 func (r usersRule) judgeNames(name string, l looked) (denial string) {
 	switch {
+	case slices.Contains(r.GetDeny(), l.Name): // directories that take ALICE for alice
+		return fmt.Sprintf("%q is denied by name", l.Name)
 	case len(l.namesakes) > 0:
 		return fmt.Sprintf("uid %d is that of %q, who is denied", l.UID, l.namesakes[0])
 	case l.groupsError != nil:

@@ -16,6 +16,7 @@ func (l *fakeLogin) populate() {
 	l.known.add("wheel", 1200, 0)
 	l.known.add("alice", 1001, 100, 2001)
 	l.known.add("alias", 1001, 100, 2001) // alice under another name
+	l.known.users["ALICE"] = l.known.users["alice"] // of a directory that has no case
 	l.known.add("bob", 1002, 2001)
 	l.known.add("carol", 1003, 100)
 	l.known.add("daemon", 999, 999)
@@ -50,6 +51,7 @@ func TestUsersOfAServiceAreThoseOfThePolicy(t *testing.T) {
 		{users: `deny: "alice"`, user: "alias", denial: `uid 1001 is that of "alice"`},
 		{users: `deny: "alice"`, user: "bob"},
 		{users: `deny: "alice"`, user: "alias", broken: "alice"}, // only by name, and a warning
+		{users: `deny: "alice"`, user: "ALICE", broken: "alice", denial: `"alice" is denied by name`},
 		{users: `deny: "alice" allow: "alice"`, user: "alice", denial: "denied by name"},
 		{users: `deny: "alice" allow_group: "staff"`, user: "alias", denial: "uid 1001 is that of"},
 
