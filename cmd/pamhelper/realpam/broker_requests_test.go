@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -209,5 +210,29 @@ func TestSIGHUPTakesOverAGoodPolicyOnly(t *testing.T) {
 	b.logs("the policy was read again")
 	if n := held(); n != 2 {
 		t.Errorf("with the new policy: got %d more workers, want 2", n)
+	}
+}
+
+// The built-in policy may allow more than the one that is gone.
+func TestSIGHUPWhileThePolicyIsGoneChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := policyFile(t, `service { name: "sshd" } limits { logins: 1 }`)
+	g := newGround(t)
+	g.before("mount --bind '" + filepath.Dir(path) + "' /etc/pamhelper")
+	b := g.broker()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	b.signal(syscall.SIGHUP)
+	b.logs("the policy stays as it is: /etc/pamhelper/policy.textproto: does not exist")
+	launcher := b.launcher()
+	conn, err := launcher.Launch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var busy *ipc.BusyError
+	if conn, err := launcher.Launch(t.Context()); !errors.As(err, &busy) {
+		t.Errorf("a second worker: %v, %v; want it refused, by the limit of the policy that is gone", conn, err)
 	}
 }

@@ -30,10 +30,16 @@ func loadPolicy(path string) (*policyInForce, error) {
 
 // reread reads the policy. One that is not valid changes nothing.
 func (p *policyInForce) reread() error {
-	read, err := policy.Load(p.path)
+	file, err := policy.Open(p.path)
 	if err != nil {
 		return err
 	}
+	if !file.BuiltIn && p.path == "" {
+		// When that file is not there any more, such as while an editor writes it, the
+		// built-in policy, which may allow more, does not take its place.
+		p.path = policy.Location
+	}
+	read := file.Policy
 	text, err := sealed(policy.Text(read))
 	if err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
