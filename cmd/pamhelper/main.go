@@ -25,24 +25,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/broker"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/check"
-	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policytool"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/predict"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/show"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/sweep"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/try"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/watch"
-	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/worker"
-	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 )
 
 // PAM's modules keep state that belongs to a thread (loginuid, keyrings,
@@ -106,92 +101,4 @@ func version() string {
 		return info.Main.Version
 	}
 	return "unknown"
-}
-
-func workerCommand() *cobra.Command {
-	var debugging bool
-	var policyFile string
-	var agentUID uint32
-	var closing string
-	var tracing, untraced bool
-	var debug worker.Debug
-	var flags []string
-	cmd := &cobra.Command{
-		Use:   "worker",
-		Short: "Serve one login on descriptor 3 (started by an agent or systemd, not by a person)",
-		Long: `Serve one login over the stream socket on descriptor 3, then exit.
-
-The broker, a socket unit of systemd with Accept=yes, or an agent that is root
-starts a worker for each login. Without --debug the worker serves what the policy
-allows (--policy, /etc/pamhelper/policy.textproto, or the built-in one), in the
-order of its phase table. It starts the user's processes, and ends them with the
-login. What it has to undo stands in /run/pamhelper, for "pamhelper sweep".
-
-Its log, standard error, names for each step that did not succeed the line of the
-service's files that decided. With --trace it has what every module returned and
-did, for every step.
-
-Exit status: 0 the login ended in order or the agent left, 2 usage, 3 the worker
-ended the login (refused by the policy, wrong use of the protocol, a deadline,
-SIGTERM), 4 the helper or a module failed. A module that crashes ends the worker by
-a signal.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if closing != "" {
-				return served(worker.Close(closing))
-			}
-			if !debugging {
-				for _, name := range []string{"confdir", "tty", "flags"} {
-					if cmd.Flags().Changed(name) {
-						return fmt.Errorf("--%s needs --debug", name)
-					}
-				}
-				options := worker.Options{Policy: policyFile, Trace: tracing, Untraced: untraced}
-				if cmd.Flags().Changed("agent-uid") {
-					options.AgentUID = &agentUID
-				}
-				if policyFile != "" && policyFile != worker.PolicyOnDescriptor && !filepath.IsAbs(policyFile) {
-					return fmt.Errorf("--policy %q is relative, and a worker works in /", policyFile)
-				}
-				return served(worker.Main(options))
-			}
-			for _, name := range []string{"policy", "agent-uid"} {
-				if cmd.Flags().Changed(name) {
-					return fmt.Errorf("--%s has no meaning with --debug: no policy is read", name)
-				}
-			}
-			if cmd.Flags().Changed("flags") {
-				parsed, err := libpam.ParseFlags(strings.Join(flags, ","))
-				if err != nil {
-					return err
-				}
-				debug.Flags = &parsed
-			}
-			if debug.ConfDir != "" && !filepath.IsAbs(debug.ConfDir) {
-				return fmt.Errorf("--confdir %q is relative, and a worker works in /", debug.ConfDir)
-			}
-			return served(worker.Main(worker.Options{Debug: &debug, Trace: tracing, Untraced: untraced}))
-		},
-	}
-	cmd.Flags().StringVar(&policyFile, "policy", "", "what agents may ask for: a `FILE`, or fd:4 (default "+policy.Location+", or the built-in policy)")
-	cmd.Flags().Uint32Var(&agentUID, "agent-uid", 0, "the agent's `UID`, who never logs in (default: who connected to the socket)")
-	cmd.Flags().BoolVar(&tracing, "trace", false, "write into the log what each module returned, did and led to")
-	cmd.Flags().BoolVar(&untraced, "untraced", false, "do not find out which line decided (to measure what that costs)")
-	cmd.Flags().MarkHidden("untraced")
-	cmd.Flags().StringVar(&closing, "close", "", "close the login of a dead worker, by its `record` (sweep does it)")
-	cmd.Flags().MarkHidden("close")
-	cmd.Flags().BoolVar(&debugging, "debug", false, "any order of steps and no policy: for the caller's own stack")
-	cmd.Flags().StringVar(&debug.ConfDir, "confdir", "", "with --debug: read service files from `DIR`")
-	cmd.Flags().StringVar(&debug.Tty, "tty", "", "with --debug: PAM_TTY")
-	cmd.Flags().StringSliceVar(&flags, "flags", nil, "with --debug: PAM flags of every step: "+libpam.FlagNames())
-	return cmd
-}
-
-// served turns how a login ended into the exit status. What happened has been
-// logged and told to the agent.
-func served(err error) error {
-	if err == nil || errors.Is(err, worker.ErrNoSocket) {
-		return err
-	}
-	return try.ExitError{Status: worker.ExitStatus(err)}
 }

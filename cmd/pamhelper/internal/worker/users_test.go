@@ -15,7 +15,7 @@ func (l *fakeLogin) populate() {
 	l.known.add("toor", 0, 1000)
 	l.known.add("wheel", 1200, 0)
 	l.known.add("alice", 1001, 100, 2001)
-	l.known.add("alias", 1001, 100, 2001) // alice under another name
+	l.known.add("alias", 1001, 100, 2001)           // alice under another name
 	l.known.users["ALICE"] = l.known.users["alice"] // of a directory that has no case
 	l.known.add("bob", 1002, 2001)
 	l.known.add("carol", 1003, 100)
