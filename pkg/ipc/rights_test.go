@@ -2,6 +2,7 @@ package ipc_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -93,4 +94,33 @@ func TestDescriptorsAreAcceptedByAReadThatWaits(t *testing.T) {
 		t.Errorf("got %d descriptors, %v; want 3", len(got.files), got.err)
 	}
 	ipc.Release(got.files)
+}
+
+// slowToClose is a stream that takes until it is told to close.
+type slowToClose struct {
+	net.Conn
+	now chan struct{}
+}
+
+func (s slowToClose) Close() error {
+	<-s.now
+	return s.Conn.Close()
+}
+
+func TestLettingGoOfAConnectionDoesNotWaitForLong(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	slow := slowToClose{ours, make(chan struct{})}
+	if ipc.NewConn(slow).LetGo() {
+		t.Error("let go of one that is slow to close: true, want false")
+	}
+	close(slow.now)
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the peer of one that has closed: %v, want %v", err, io.EOF)
+	}
+	ours, theirs = net.Pipe()
+	defer theirs.Close()
+	if !ipc.NewConn(ours).LetGo() {
+		t.Error("let go of one that closes at once: false, want true")
+	}
 }
