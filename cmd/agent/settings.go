@@ -5,7 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/auth"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
@@ -34,7 +35,7 @@ func settingsOf(conf *config.Config, launcher ipc.Launcher) (*node.Settings, err
 		in.Authorities = append(in.Authorities, keys...)
 	}
 	if conf.SSH.AuthorizedKeys != "" {
-		in.AuthorizedKeys = func(user string) ([]byte, error) { return authorizedKeys(conf.SSH.AuthorizedKeysOf(user)) }
+		in.AuthorizedKeys = func(user string) ([]ssh.PublicKey, error) { return authorizedKeys(conf.SSH.AuthorizedKeysOf(user)) }
 	}
 	return &node.Settings{
 		Auth: in, LoginTimeout: conf.SSH.LoginTimeout, MaxUnauthenticated: conf.SSH.MaxUnauthenticated,
@@ -42,17 +43,14 @@ func settingsOf(conf *config.Config, launcher ipc.Launcher) (*node.Settings, err
 	}, nil
 }
 
-// authorizedKeys reads a user's file, strictly. That there is none says that the
-// user has no keys.
-func authorizedKeys(file string) ([]byte, error) {
-	err := keyfile.AuthorizedKeys(file)
+// authorizedKeys reads a user's file. That there is none says that the user has no
+// keys.
+func authorizedKeys(file string) ([]ssh.PublicKey, error) {
+	keys, err := keyfile.AuthorizedKeys(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
+	return keys, err
 }
 
 // newLog writes a line for each event.

@@ -17,48 +17,21 @@ func publicKey(t *testing.T, number byte) ssh.PublicKey {
 	return key
 }
 
-func TestOptionsOfAListedKey(t *testing.T) {
+func TestAKeyIsTakenThatIsListed(t *testing.T) {
 	t.Parallel()
-	for options, want := range map[string]struct {
-		permits Permits
-		err     string
-	}{
-		"":                              {everything(), ""},
-		"no-pty ":                       {Permits{}, ""},
-		"restrict ":                     {Permits{}, ""},
-		"restrict,pty ":                 {Permits{Terminal: true}, ""},
-		"no-X11-forwarding,NO-USER-RC ": {everything(), ""},
-		`command="echo \"a,b\"" `:       {Permits{Terminal: true, Command: `echo "a,b"`, Forced: true}, ""},
-		`command="" `:                   {Permits{Terminal: true, Forced: true}, ""},
-		`from="192.0.2.0/24,::1" `:      {Permits{Terminal: true, SourceAddress: "192.0.2.0/24,::1", Restricted: true}, ""},
-		"verify-required ":              {Permits{}, "verify-required"},
-		"cert-authority ":               {Permits{}, "cert-authority"},
-		`environment="A=b" `:            {Permits{}, "environment"},
-	} {
-		key := publicKey(t, 1)
-		text := string(ssh.MarshalAuthorizedKey(publicKey(t, 2))) + "# comment\n" + options + string(ssh.MarshalAuthorizedKey(key))
-		l := &Login{settings: &Settings{AuthorizedKeys: func(string) ([]byte, error) { return []byte(text), nil }}}
-		found, err := l.ofKey("alice", key)
-		if want.err != "" {
-			if err == nil || !strings.Contains(err.Error(), want.err) {
-				t.Errorf("%q: got %v, want it refused because of %s", options, err, want.err)
-			}
-			continue
+	listed := func(numbers ...byte) (keys []ssh.PublicKey) {
+		for _, number := range numbers {
+			keys = append(keys, publicKey(t, number))
 		}
-		if err != nil || found.permits != want.permits {
-			t.Errorf("%q: got %+v, %v; want %+v", options, found.permits, err, want.permits)
-		}
+		return keys
 	}
-}
-
-func TestAKeyThatIsNotListedIsNotTaken(t *testing.T) {
-	t.Parallel()
-	for name, text := range map[string]string{
-		"other": string(ssh.MarshalAuthorizedKey(publicKey(t, 2))), "empty": "", "comment": "#" + string(ssh.MarshalAuthorizedKey(publicKey(t, 1))),
-	} {
-		l := &Login{settings: &Settings{AuthorizedKeys: func(string) ([]byte, error) { return []byte(text), nil }}}
-		if _, err := l.ofKey("alice", publicKey(t, 1)); err == nil {
-			t.Errorf("%s: taken, want it refused", name)
+	for name, c := range map[string]struct {
+		keys  []ssh.PublicKey
+		taken bool
+	}{"one": {listed(1), true}, "the last": {listed(2, 1), true}, "another": {listed(2), false}, "none": {nil, false}} {
+		l := &Login{settings: &Settings{AuthorizedKeys: func(string) ([]ssh.PublicKey, error) { return c.keys, nil }}}
+		if _, err := l.ofKey("alice", publicKey(t, 1)); (err == nil) != c.taken {
+			t.Errorf("%s: got %v, want it taken: %v", name, err, c.taken)
 		}
 	}
 	if _, err := (&Login{settings: &Settings{}}).ofKey("alice", publicKey(t, 1)); err == nil {

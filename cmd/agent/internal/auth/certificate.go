@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"golang.org/x/crypto/ssh"
@@ -19,6 +20,9 @@ func (l *Login) ofCertificate(conn ssh.ConnMetadata, certificate *ssh.Certificat
 	if _, err := checker.Authenticate(conn, certificate); err != nil {
 		return factor{}, err
 	}
+	if command, forced := certificate.CriticalOptions[forceCommand]; forced && command == "" {
+		return factor{}, errors.New("its force-command is empty, and an empty command is the login shell")
+	}
 	who, err := identity.FromCertificate(certificate)
 	if err != nil {
 		return factor{}, err
@@ -26,11 +30,11 @@ func (l *Login) ofCertificate(conn ssh.ConnMetadata, certificate *ssh.Certificat
 	return factor{key: certificate.Key, certificate: certificate, who: who, permits: permitsOf(certificate)}, nil
 }
 
-func (l *Login) isAuthority(key ssh.PublicKey) bool {
+func (l *Login) isAuthority(key ssh.PublicKey) bool { return contains(l.settings.Authorities, key) }
+
+func contains(keys []ssh.PublicKey, key ssh.PublicKey) bool {
 	wire := key.Marshal()
-	return slices.ContainsFunc(l.settings.Authorities, func(trusted ssh.PublicKey) bool {
-		return bytes.Equal(trusted.Marshal(), wire)
-	})
+	return slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return bytes.Equal(k.Marshal(), wire) })
 }
 
 func permitsOf(certificate *ssh.Certificate) (p Permits) {

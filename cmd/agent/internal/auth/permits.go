@@ -1,10 +1,11 @@
 package auth
 
-// Permits are what a certificate or key lets its owner do. Of forwarding it says
+// Permits are what a certificate lets its owner do. Of forwarding it says
 // nothing: there is none.
 type Permits struct {
 	Terminal bool
-	// Command is run in place of whatever is asked for, where Forced.
+	// Command is run in place of whatever is asked for, where Forced. It is not empty
+	// then.
 	Command string
 	Forced  bool
 	// SourceAddress, where Restricted, lists the addresses that a login may come

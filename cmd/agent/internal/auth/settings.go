@@ -24,9 +24,8 @@ type Settings struct {
 	PasswordService string
 	// Authorities may sign user certificates.
 	Authorities []ssh.PublicKey
-	// AuthorizedKeys returns the contents of a user's authorized_keys, nil where
-	// there is none. Nil: no plain key is taken.
-	AuthorizedKeys func(user string) ([]byte, error)
+	// AuthorizedKeys returns the keys that let a user in. Nil: no plain key does.
+	AuthorizedKeys func(user string) ([]ssh.PublicKey, error)
 	Message        config.AuthService
 }
 

@@ -76,18 +76,17 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	return keys, err
 }
 
-// AuthorizedKeys looks at a user's file: there may be no keys in it. No line has
-// options.
-func AuthorizedKeys(file string) error {
+// AuthorizedKeys reads the keys of a user: there may be none in the file. No line
+// has options.
+func AuthorizedKeys(file string) ([]ssh.PublicKey, error) {
 	text, info, err := read(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := unchangeable(file, info); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = parse(file, text)
-	return err
+	return parse(file, text)
 }
 
 // unchangeable says that others can put their own keys into the file.

@@ -131,11 +131,11 @@ func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
 
 func TestAUsersFileMayHoldNoKeys(t *testing.T) {
 	t.Parallel()
-	if err := AuthorizedKeys(wrote(t, 0o644, "# none\n")); err != nil {
+	if _, err := AuthorizedKeys(wrote(t, 0o644, "# none\n")); err != nil {
 		t.Errorf("got %v, want it to be taken", err)
 	}
 	file := wrote(t, 0o644, "no key\n")
-	if err := AuthorizedKeys(file); fmt.Sprint(err) != file+":1: no public key; a line is a type such as ssh-ed25519, and the key in base64" {
+	if _, err := AuthorizedKeys(file); fmt.Sprint(err) != file+":1: no public key; a line is a type such as ssh-ed25519, and the key in base64" {
 		t.Errorf("got %v, want the line", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAUsersKeyWithOptionsIsRefused(t *testing.T) {
 	} {
 		file := wrote(t, 0o644, key+options+" "+key)
 		want := fmt.Sprintf("%s:2: the option %q, which is not followed here; a line is the key alone", file, want)
-		if err := AuthorizedKeys(file); fmt.Sprint(err) != want {
+		if _, err := AuthorizedKeys(file); fmt.Sprint(err) != want {
 			t.Errorf("%s:\ngot  %v\nwant %s", options, err, want)
 		}
 	}

@@ -200,11 +200,7 @@ func (noSigner) Sign(io.Reader, []byte) (*ssh.Signature, error) {
 
 func listed(keys ...ssh.PublicKey) func(*node.Settings) {
 	return func(s *node.Settings) {
-		var text []byte
-		for _, k := range keys {
-			text = append(text, ssh.MarshalAuthorizedKey(k)...)
-		}
-		s.Auth.AuthorizedKeys = func(string) ([]byte, error) { return text, nil }
+		s.Auth.AuthorizedKeys = func(string) ([]ssh.PublicKey, error) { return keys, nil }
 		s.Auth.PAM.UsePAMAuth = false
 	}
 }
@@ -221,14 +217,26 @@ func TestAKeyThatIsOnlyNamedStartsNothing(t *testing.T) {
 	}
 }
 
-func TestACertificateOfAHostIsNobodys(t *testing.T) {
+// TestCertificatesThatLetNobodyIn are those of hosts, and those whose forced command
+// would be a shell.
+func TestCertificatesThatLetNobodyIn(t *testing.T) {
 	t.Parallel()
 	authority := key(t, 3)
 	s := serve(t, stack(asks), func(n *node.Settings) {
 		n.Auth.Authorities, n.Auth.PasswordService = []ssh.PublicKey{authority.PublicKey()}, ""
 	})
-	for kind, in := range map[uint32]bool{ssh.HostCert: false, ssh.UserCert: true} {
-		certificate := &ssh.Certificate{CertType: kind, Key: key(t, 2).PublicKey(), KeyId: "alice", ValidPrincipals: []string{"alice"}, ValidBefore: ssh.CertTimeInfinity}
+	for name, c := range map[string]struct {
+		kind    uint32
+		options map[string]string
+		in      bool
+	}{
+		"user":            {ssh.UserCert, nil, true},
+		"forced":          {ssh.UserCert, map[string]string{"force-command": "id"}, true},
+		"forced to empty": {ssh.UserCert, map[string]string{"force-command": ""}, false},
+		"host":            {ssh.HostCert, nil, false},
+	} {
+		certificate := &ssh.Certificate{CertType: c.kind, Key: key(t, 2).PublicKey(), KeyId: "alice", ValidPrincipals: []string{"alice"},
+			ValidBefore: ssh.CertTimeInfinity, Permissions: ssh.Permissions{CriticalOptions: c.options}}
 		if err := certificate.SignCert(bytes.NewReader(bytes.Repeat([]byte{1}, 1000)), authority); err != nil {
 			t.Fatal(err)
 		}
@@ -237,13 +245,14 @@ func TestACertificateOfAHostIsNobodys(t *testing.T) {
 			t.Fatal(err)
 		}
 		client, err := s.dial(nil, ssh.PublicKeys(signer), answering("secret", new([]string)))
-		if (err == nil) != in {
-			t.Errorf("type %d: got %v, want to be let in: %v", kind, err, in)
+		if (err == nil) != c.in {
+			t.Errorf("%s: got %v, want to be let in: %v", name, err, c.in)
 		}
 		if err == nil {
 			client.Close()
 		}
 	}
+	s.logs("its force-command is empty")
 }
 
 // answering answers each question with a text and notes what is shown.

@@ -55,7 +55,7 @@ func (r *Report) authorizedKeys(s config.SSHService) {
 	}
 	files, _ := filepath.Glob(s.AuthorizedKeysOf("*")) // the pattern is a right one
 	for _, file := range files {
-		if err := keyfile.AuthorizedKeys(file); err != nil {
+		if _, err := keyfile.AuthorizedKeys(file); err != nil {
 			r.add(Warning, about, "%v", err)
 		}
 	}

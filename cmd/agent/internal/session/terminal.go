@@ -23,7 +23,7 @@ func (s *session) pty(payload []byte) bool {
 		return false
 	}
 	if !s.Permits.Terminal {
-		s.Journal.Warn("terminal refused", "why", "the certificate or key does not permit one")
+		s.Journal.Warn("terminal refused", "why", "the certificate does not permit one")
 		return false
 	}
 	s.terminal = &ipc.Terminal{
