@@ -1,6 +1,7 @@
 package realpam_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"fmt"
@@ -154,30 +155,37 @@ func TestNodeOutlivesMalformedSSH(t *testing.T) {
 
 func (n *node) address() string { return fmt.Sprintf("%s:%d", loopback, n.port) }
 
-// TestNodeLetsOnlySoManyLogInAtOnce and gives up those that are silent.
+// TestNodeLetsOnlySoManyLogInAtOnce keeps some of them for other addresses, and gives
+// up those that are silent.
 func TestNodeLetsOnlySoManyLogInAtOnce(t *testing.T) {
 	t.Parallel()
 	n := nodeWith(t, helperWith(t, unixStack, nil), "  max_unauthenticated_connections: 3\n  login_timeout: 2s\n"+strings.TrimPrefix(passwords, "\n"))
 	var silent []net.Conn
-	for range 3 {
+	for range 2 {
 		conn, err := net.Dial("tcp", n.address())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(patience))
-		io.ReadFull(conn, make([]byte, 4)) // it is being served
+		if got, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(got, "SSH-2.0-") {
+			t.Fatalf("got %q, %v; want to be served", got, err)
+		}
 		silent = append(silent, conn)
 	}
-	n.run(byPassword("node1", "password", password)).expect(t, 255, "", "")
-	n.logs("too many connections are logging in")
+	c := byPassword("node1", "password", password)
+	c.line = "echo in"
+	n.run(c).expect(t, 255, "", "")
+	n.logs("too many connections are logging in: closed\" addr=127.0.0.1 of=127.0.0.1/32 have=2 all=2 most=3")
+	c.args = []string{"-b", "127.0.0.2"}
+	n.run(c).expect(t, 0, "in\n", "")
+	c.args = nil
+	n.logs(`why="not logged in after 2s"`)
 	for _, conn := range silent {
 		if _, err := io.Copy(io.Discard, conn); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("a silent connection: %v, want it closed", err)
 		}
 	}
-	c := byPassword("node1", "password", password)
-	c.line = "echo in"
 	n.run(c).expect(t, 0, "in\n", "")
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ type connection struct {
 	node     *Node
 	settings *Settings
 	stream   net.Conn
-	address  string // numeric
+	address  netip.Addr
 	port     int
 	journal  *journal.Journal
 	open     bool // its session is open; guarded by the node's lock
@@ -37,16 +38,16 @@ func newConnection(n *Node, settings *Settings, stream net.Conn) *connection {
 	if from, ok := stream.RemoteAddr().(*net.TCPAddr); ok {
 		c.address, c.port = numeric(from), from.Port
 	}
-	c.journal = journal.New(n.log, c.address, c.port)
+	c.journal = journal.New(n.log, c.address.String(), c.port)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
 // numeric is the address as PAM_RHOST wants it: without a zone, and one of IPv4 in
 // its own form.
-func numeric(from *net.TCPAddr) string {
+func numeric(from *net.TCPAddr) netip.Addr {
 	address, _ := netip.AddrFromSlice(from.IP)
-	return address.Unmap().String()
+	return address.Unmap()
 }
 
 // close ends the connection from outside.
@@ -64,11 +65,11 @@ func (c *connection) serve() {
 	c.stream.SetDeadline(began.Add(c.settings.LoginTimeout))
 	ctx, cancel := context.WithTimeout(c.ctx, c.settings.LoginTimeout)
 	defer cancel()
-	login := auth.New(ctx, c.settings.Auth, c.journal, c.address)
+	login := auth.New(ctx, c.settings.Auth, c.journal, c.address.String())
 	defer c.undo(login)
 	conn, channels, requests, err := ssh.NewServerConn(c.stream, login.ServerConfig())
 	if err != nil {
-		c.journal.Always("disconnected before a login", "why", journal.Text(reason(err)))
+		c.journal.Always("disconnected before a login", "why", journal.Text(c.reason(err)))
 		return
 	}
 	c.stream.SetDeadline(time.Time{})
@@ -77,10 +78,13 @@ func (c *connection) serve() {
 }
 
 // reason is why nobody logged in. What the attempts failed with has been logged.
-func reason(err error) string {
+func (c *connection) reason(err error) string {
 	var failed *ssh.ServerAuthError
-	if errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
 		return fmt.Sprintf("attempts that failed: %d", len(slices.DeleteFunc(failed.Errors, isNoAttempt)))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Sprintf("not logged in after %s", c.settings.LoginTimeout)
 	}
 	return err.Error()
 }

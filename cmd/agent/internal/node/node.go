@@ -17,7 +17,8 @@ type Settings struct {
 	Auth *auth.Settings
 	// LoginTimeout is from a connection to its open session.
 	LoginTimeout time.Duration
-	// MaxUnauthenticated connections may be there whose session is not open.
+	// MaxUnauthenticated connections may be there whose session is not open. An
+	// address may have as many of them as are still free.
 	MaxUnauthenticated int
 	// A client that has been silent for KeepaliveInterval is asked for a sign of
 	// life, and given up after KeepaliveCount that did not come. 0: never.
@@ -34,14 +35,14 @@ type Node struct {
 
 	mu          sync.Mutex
 	connections map[*connection]bool
-	unopened    int
+	unopened    unopened
 	told        time.Time // when it was last logged that there are too many
 	serving     sync.WaitGroup
 }
 
 // New makes a node.
 func New(log *slog.Logger, settings *Settings) *Node {
-	n := &Node{log: log, connections: map[*connection]bool{}}
+	n := &Node{log: log, connections: map[*connection]bool{}, unopened: unopened{}}
 	n.settings.Store(settings)
 	return n
 }
@@ -104,19 +105,19 @@ func (n *Node) admit(stream net.Conn) {
 	settings := n.settings.Load()
 	c := newConnection(n, settings, stream)
 	n.mu.Lock()
-	full := n.unopened >= settings.MaxUnauthenticated
+	full := !n.unopened.enter(c.network(), settings.MaxUnauthenticated)
 	tell := full && time.Since(n.told) > time.Second
-	if full {
-		if tell {
-			n.told = time.Now()
-		}
-	} else {
-		n.unopened++
+	if tell {
+		n.told = time.Now()
+	}
+	if !full {
 		n.connections[c] = true
 	}
+	of, all := n.unopened.of(c.network())
 	n.mu.Unlock()
 	if tell {
-		n.log.Warn("too many connections are logging in: closed", "addr", c.address, "most", settings.MaxUnauthenticated)
+		n.log.Warn("too many connections are logging in: closed", "addr", c.address, "of", c.network().String(), "have", of,
+			"all", all, "most", settings.MaxUnauthenticated)
 	}
 	if full {
 		stream.SetWriteDeadline(time.Now()) // into the socket's buffer, or not at all
@@ -136,7 +137,7 @@ func (n *Node) opened(c *connection) {
 	defer n.mu.Unlock()
 	if !c.open {
 		c.open = true
-		n.unopened--
+		n.unopened.leave(c.network())
 	}
 }
 
