@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,8 +19,8 @@ type Command struct {
 	// Line is what the user's shell is given behind -c, at most 131071 bytes.
 	// Empty: the login shell.
 	Line string
-	// Variables are what the client asked for. The helper's policy says which
-	// names it admits; the others are left out.
+	// Variables are what the client asked for, at most 256, and 64 KiB. The helper's
+	// policy says which names it admits; the others are left out.
 	Variables []Variable
 	// Terminal, where not nil, gives the process a terminal of its own, whose
 	// master side is Process.Master.
@@ -93,7 +92,7 @@ type Process struct {
 
 // Start starts a process of the user. It may be called as long as the session is
 // open, also while others run. The error is a *NotStartedError where the helper
-// could not start it; the session goes on then. ctx bounds the wait for the
+// could not start it, or would not take what is asked for; the session goes on then. ctx bounds the wait for the
 // answer, not the process: where it ends first, the whole login is ended, as with
 // every step.
 func (c *Client) Start(ctx context.Context, command Command) (*Process, error) {
@@ -144,14 +143,14 @@ func (c *Client) startedAs(p *Process, started *pb.Started, terminal bool) (*Pro
 // request returns the message for a command, the files that go with it, and what
 // is to be called when it has been sent.
 func (m Command) request() (*pb.Request, []*os.File, func(), error) {
+	if err := m.bounded(); err != nil {
+		return nil, nil, nil, err
+	}
 	start := &pb.Start{Command: []byte(m.Line)}
 	for _, v := range m.Variables {
 		start.Variables = append(start.Variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
 	}
 	request := &pb.Request{Body: &pb.Request_Start{Start: start}}
-	if strings.Contains(m.Line, "\x00") {
-		return nil, nil, nil, errors.New("a command cannot hold a NUL byte")
-	}
 	if m.Terminal != nil {
 		start.Terminal = m.Terminal.message()
 		return request, nil, func() {}, nil

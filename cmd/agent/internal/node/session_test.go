@@ -90,17 +90,23 @@ func TestAFailedChangeOfAPasswordCanBeTriedAgain(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeStartedIsToldInWords behind a reply that says yes.
+// TestWhatCannotBeStartedIsToldInWords behind a reply that says yes, and the connection
+// goes on.
 func TestWhatCannotBeStartedIsToldInWords(t *testing.T) {
 	t.Parallel()
-	session, err := serve(t, stack(asks), nil).in(ssh.Password("secret")).NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said strings.Builder
-	session.Stderr = &said
-	var exit *ssh.ExitError
-	if err := session.Run("a\x00b"); !errors.As(err, &exit) || exit.ExitStatus() != 1 || !strings.Contains(said.String(), "not started") {
-		t.Errorf("got %v and %q, want status 1 and why", err, said.String())
+	client := serve(t, stack(asks), nil).in(ssh.Password("secret"))
+	for line, want := range map[string]string{
+		"a\x00b": "the command holds a NUL byte", strings.Repeat("x", 128<<10): "the command has 131072 bytes; at most 131071",
+	} {
+		session, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		session.Stderr = &said
+		var exit *ssh.ExitError
+		if err := session.Run(line); !errors.As(err, &exit) || exit.ExitStatus() != 1 || said.String() != want+"\r\n" {
+			t.Errorf("got %v and %q, want status 1 and %s", err, said.String(), want)
+		}
 	}
 }
