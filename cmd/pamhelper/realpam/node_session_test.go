@@ -210,3 +210,27 @@ func TestNodePassesOnTheVariablesThatThePolicyAdmits(t *testing.T) {
 	c.line = `echo "$LANG,$LC_TIME,$LD_PRELOAD,$SSH_TTY,$FOO,$PATH,${SSH_CLIENT%% *},${SSH_CLIENT##* },${SSH_CONNECTION##* }"`
 	n.run(c).expect(t, 0, fmt.Sprintf("C.UTF-8,from client,,,,%s,127.0.0.1,%d,%d\n", "/usr/local/bin:/usr/bin:/bin:/usr/games", n.port, n.port), "")
 }
+
+// TestACommandThatIsTooLongEndsNoConnection: others of it go on.
+func TestACommandThatIsTooLongEndsNoConnection(t *testing.T) {
+	t.Parallel()
+	n := keyed(t, helperWith(t, unixStack, nil), twoFactors)
+	c := n.byCertificate("node4", n.certify("forced", "node4", "-O", "force-command=echo ${SSH_ORIGINAL_COMMAND-a shell}"))
+	control := n.path("control")
+	c.args = []string{"-M", "-N", "-S", control}
+	master := n.ssh(c)
+	if err := master.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		master.Process.Kill()
+		master.Wait()
+	}()
+	eventually(t, func() bool { _, err := os.Stat(control); return err == nil }, "ssh's control socket")
+	c.args = []string{"-S", control}
+	c.line = strings.Repeat("x", 70<<10)
+	n.run(c).expect(t, 1, "", "bytes; at most 256 of 65536 bytes")
+	c.line = ""
+	n.run(c).expect(t, 0, "a shell\n", "")
+	n.logs("process not started")
+}

@@ -26,23 +26,6 @@ func signal(p *ipc.Process, name string) {
 	}
 }
 
-// errGone: the client has closed the channel.
-var errGone = errors.New("the client has closed the channel")
-
-// waitFor waits for the end of a process, or of the interest in it.
-func waitFor(ctx context.Context, p *ipc.Process, gone <-chan struct{}) (ipc.Exit, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-gone:
-			cancel(errGone)
-		case <-ctx.Done():
-		}
-	}()
-	return p.Wait(ctx)
-}
-
 // end tells how the process ended, and closes the channel behind it. The end of
 // file comes last: plink does not wait for the status behind it.
 func (s *session) end(exit ipc.Exit) {
@@ -76,8 +59,8 @@ func signalName(number syscall.Signal) (string, bool) {
 
 // lost tells that nobody knows what becomes of the process.
 func (s *session) lost(err error) {
-	if errors.Is(err, errGone) || errors.Is(err, context.Canceled) {
-		return
+	if errors.Is(err, context.Canceled) {
+		return // the client has closed the channel, or the connection
 	}
 	fmt.Fprint(s.channel.Stderr(), "The helper of this login has died.\r\n")
 	s.end(ipc.Exit{Status: statusLost})

@@ -16,14 +16,12 @@ type piped struct {
 	s                     *session
 	process               *ipc.Process
 	stdin, stdout, stderr *os.File // our ends
-	gone                  chan struct{}
-	once                  sync.Once
 }
 
 var _ running = (*piped)(nil)
 
 func (s *session) overPipes(ctx context.Context, command ipc.Command) (running, error) {
-	p := &piped{s: s, gone: make(chan struct{})}
+	p := &piped{s: s}
 	var err error
 	defer func() { closeAll(command.Stdin, command.Stdout, command.Stderr) }()
 	if command.Stdin, p.stdin, err = os.Pipe(); err == nil {
@@ -54,7 +52,7 @@ func (p *piped) follow(ctx context.Context) {
 		output.Pass(p.stdout, p.s.channel, func() int { return output.InPipe(p.stdout) }),
 		output.Pass(p.stderr, p.s.channel.Stderr(), func() int { return output.InPipe(p.stderr) }),
 	}
-	exit, err := waitFor(ctx, p.process, p.gone)
+	exit, err := p.process.Wait(ctx)
 	p.stdin.Close() // what the client sends now is for nobody
 	for _, o := range outputs {
 		o.Finish()
@@ -72,12 +70,7 @@ func (p *piped) resize(ipc.Size) {}
 func (p *piped) signal(name string) { signal(p.process, name) }
 
 // hangUp ends a process that nobody can talk to any more.
-func (p *piped) hangUp() {
-	p.once.Do(func() {
-		p.process.Signal(syscall.SIGHUP) // one that has ended needs none
-		close(p.gone)
-	})
-}
+func (p *piped) hangUp() { p.process.Signal(syscall.SIGHUP) } // one that has ended needs none
 
 // feed passes on what the client sends until it sends no more, or the process
 // takes no more.

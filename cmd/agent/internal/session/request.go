@@ -26,7 +26,7 @@ type session struct {
 // running is a process with what the channel has of it.
 type running interface {
 	// follow passes on until the process has ended, tells the client how, and
-	// closes the channel.
+	// closes the channel. ctx ends with the interest in it.
 	follow(ctx context.Context)
 	resize(ipc.Size)
 	signal(name string)
@@ -43,6 +43,8 @@ const (
 // serve takes the channel's requests until it is closed.
 func (s *session) serve(ctx context.Context, requests <-chan *ssh.Request) {
 	defer s.channel.Close()
+	ctx, gone := context.WithCancel(ctx)
+	defer gone()
 	for request := range requests {
 		ok := s.take(ctx, request)
 		if request.WantReply {
@@ -55,6 +57,7 @@ func (s *session) serve(ctx context.Context, requests <-chan *ssh.Request) {
 	if s.running != nil {
 		s.running.hangUp()
 	}
+	gone()
 	s.following.Wait()
 }
 

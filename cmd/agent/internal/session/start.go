@@ -22,7 +22,8 @@ const (
 // it could not.
 const startTimeout = 30 * time.Second
 
-// originalCommand tells a forced command what was asked for.
+// originalCommand tells a forced command what was asked for. It is not there for a
+// shell.
 const originalCommand = "SSH_ORIGINAL_COMMAND"
 
 // start starts the process of the channel. A client is told in words on standard
@@ -33,7 +34,9 @@ func (s *session) start(ctx context.Context, kind, line string) bool {
 	}
 	command := ipc.Command{Line: line, Terminal: s.terminal, Variables: slices.Concat(s.Variables, s.variables)}
 	if s.Permits.Forced {
-		command.Variables = append(command.Variables, ipc.Variable{Name: originalCommand, Value: line})
+		if line != "" {
+			command.Variables = append(command.Variables, ipc.Variable{Name: originalCommand, Value: line})
+		}
 		command.Line = forced(s.Permits.Command)
 	}
 	// A client that leaves now does not end the login out of order.

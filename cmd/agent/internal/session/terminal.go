@@ -58,8 +58,6 @@ type onItsTerminal struct {
 	s        *session
 	process  *ipc.Process
 	greeting string
-	gone     chan struct{}
-	once     sync.Once
 }
 
 var _ running = (*onItsTerminal)(nil)
@@ -72,7 +70,7 @@ func (s *session) onTerminal(ctx context.Context, command ipc.Command, shell boo
 		return nil, err
 	}
 	s.started(process, command)
-	t := &onItsTerminal{s: s, process: process, gone: make(chan struct{})}
+	t := &onItsTerminal{s: s, process: process}
 	if shell {
 		t.greeting = s.takeMessages()
 	}
@@ -85,7 +83,7 @@ func (t *onItsTerminal) follow(ctx context.Context) {
 	typing.Go(func() { feed(t.process.Master, t.s.channel) })
 	defer typing.Wait()
 	screen := output.Pass(t.process.Master, t.s.channel, func() int { return output.MaxInTerminal })
-	exit, err := waitFor(ctx, t.process, t.gone)
+	exit, err := t.process.Wait(ctx)
 	screen.Finish()
 	<-screen.Passed
 	t.process.Master.Close() // what is typed now is for nobody
@@ -100,5 +98,5 @@ func (t *onItsTerminal) resize(size ipc.Size) { t.process.Resize(size) }
 
 func (t *onItsTerminal) signal(name string) { signal(t.process, name) }
 
-// hangUp lets the terminal hang up, as when a line is cut.
-func (t *onItsTerminal) hangUp() { t.once.Do(func() { close(t.gone) }) }
+// hangUp has nothing to do: the terminal hangs up when its other side is closed.
+func (t *onItsTerminal) hangUp() {}
