@@ -102,6 +102,7 @@ func TestNodeHasAnExpiredPasswordChanged(t *testing.T) {
 	t.Parallel()
 	n := nodeWith(t, helperWith(t, unixStack, nil), passwords)
 	const fresh = "An0ther-Passw0rd-9"
+	n.run(byPassword("aged22", "password", password)).expect(t, 255, "", "Your password has expired. It has to be changed before you can log in")
 	for user, method := range map[string]string{"aged21": "keyboard-interactive", "aged22": "password,keyboard-interactive"} {
 		c := client{user: user, options: []string{"PreferredAuthentications=" + method}, line: "id -un",
 			answers: []answer{{"Current password", password}, {"ew password", fresh}, {"assword", password}}}

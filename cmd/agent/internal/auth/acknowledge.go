@@ -6,11 +6,6 @@ import (
 	"strings"
 )
 
-// needsKeyboard is told to a client that is about to be asked: one that cannot be
-// asked ends here, and nothing else could say why.
-const needsKeyboard = "There is a message to acknowledge before you can log in: that needs the authentication method\n" +
-	"keyboard-interactive. A client without it is refused.\n"
-
 const acknowledgement = `Type "yes" to acknowledge this and log in: `
 
 // acknowledge shows the message of the day and waits for a yes.
@@ -25,8 +20,7 @@ func (l *Login) acknowledge() error {
 		return nil
 	}
 	if l.talk.challenge == nil {
-		l.banner(needsKeyboard)
-		return errMoreToAsk
+		return messageOfTheDay
 	}
 	instruction := l.talk.take() + strings.TrimRight(message, "\n") + "\n"
 	for range MaxTries {

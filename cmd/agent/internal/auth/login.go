@@ -63,8 +63,9 @@ func (l *Login) fresh() {
 // PAM. On a failure the worker is gone, and the next attempt has one of its own.
 func (l *Login) attempt(user, method string) (*ssh.Permissions, error) {
 	err := l.admit(user)
-	if errors.Is(err, errMoreToAsk) {
-		return nil, l.partly(user, method)
+	var more *questions
+	if errors.As(err, &more) {
+		return nil, l.partly(user, method, more)
 	}
 	if err == nil {
 		err = l.tell()
@@ -166,7 +167,7 @@ func (l *Login) account() error {
 		return nil
 	}
 	if l.talk.challenge == nil {
-		return errMoreToAsk
+		return passwordToChange
 	}
 	err := l.noted(l.client.Do(l.ctx, ipc.ChangePassword))
 	if err == nil {

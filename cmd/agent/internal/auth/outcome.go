@@ -19,10 +19,13 @@ func (e *helperError) Unwrap() error { return e.error }
 const tryLater = "Logging in is not possible at the moment. Try again later.\n"
 
 // partly goes on with questions, behind what has been proved.
-func (l *Login) partly(user, method string) error {
+func (l *Login) partly(user, method string, more *questions) error {
 	l.talk.challenge, l.talk.password = nil, nil
 	l.partial = true
-	l.journal.Info("login goes on with questions", "method", method, "user", journal.Text(user))
+	l.journal.Info("login goes on with questions", "method", method, "user", journal.Text(user), "about", more.about)
+	if more.told != "" {
+		l.banner(more.told)
+	}
 	return &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{KeyboardInteractiveCallback: l.keyboardInteractive}}
 }
 

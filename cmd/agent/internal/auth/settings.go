@@ -35,7 +35,6 @@ var userName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.@-]{0,254}\$?$`)
 
 // Outcomes of an attempt. Only errDenied is one that the library gets to see.
 var (
-	errDenied    = errors.New("permission denied")
-	errNoName    = errors.New("no user can have this name")
-	errMoreToAsk = errors.New("there is more to ask than this method can")
+	errDenied = errors.New("permission denied")
+	errNoName = errors.New("no user can have this name")
 )

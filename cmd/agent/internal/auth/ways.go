@@ -62,7 +62,7 @@ func (l *Login) verified(conn ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permis
 	l.fresh()
 	l.factor = found
 	if l.settings.PAM.UsePAMAuth {
-		return nil, l.partly(conn.User(), "publickey")
+		return nil, l.partly(conn.User(), "publickey", secondFactor)
 	}
 	return l.attempt(conn.User(), "publickey")
 }
