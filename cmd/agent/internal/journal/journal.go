@@ -9,11 +9,13 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 const (
-	maxLines = 200 // of one connection, those of Always apart
-	maxText  = 256 // of a text that the peer chose, in bytes
+	maxLines       = 200 // of one connection at once, those of Always apart
+	linesPerSecond = 10  // that it may have beyond those
+	maxText        = 256 // of a text that the peer chose, in bytes
 )
 
 // Journal is the log of one connection. Its lines have the same login id.
@@ -23,8 +25,10 @@ type Journal struct {
 
 	log *slog.Logger
 
-	mu   sync.Mutex
-	left int
+	mu      sync.Mutex
+	room    float64 // for lines
+	at      time.Time
+	leftOut int // lines, since the last that was written
 }
 
 // New begins the journal of a connection from an address.
@@ -32,7 +36,7 @@ func New(log *slog.Logger, address string, port int) *Journal {
 	var random [8]byte
 	rand.Read(random[:])
 	id := hex.EncodeToString(random[:])
-	return &Journal{ID: id, log: log.With("login", id, "addr", address, "port", port), left: maxLines}
+	return &Journal{ID: id, log: log.With("login", id, "addr", address, "port", port), room: maxLines, at: time.Now()}
 }
 
 // Info writes a line. Behind the message come names and values in turn.
@@ -46,19 +50,33 @@ func (j *Journal) Error(message string, values ...any) { j.write(slog.LevelError
 
 // Always writes a line however many there were: one that must not be missed, and
 // that the peer cannot cause many of.
-func (j *Journal) Always(message string, values ...any) { j.log.Info(message, values...) }
+func (j *Journal) Always(message string, values ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.line(slog.LevelInfo, message, values)
+}
 
 func (j *Journal) write(level slog.Level, message string, values []any) {
 	j.mu.Lock()
-	j.left--
-	left := j.left
-	j.mu.Unlock()
-	switch {
-	case left >= 0:
-		j.log.Log(context.Background(), level, message, values...)
-	case left == -1:
-		j.log.Warn("too many lines for one connection, the others are left out")
+	defer j.mu.Unlock()
+	now := time.Now()
+	j.room = min(maxLines, j.room+now.Sub(j.at).Seconds()*linesPerSecond)
+	j.at = now
+	if j.room < 1 {
+		j.leftOut++
+		return
 	}
+	j.room--
+	j.line(level, message, values)
+}
+
+// line writes one, and before it how many were left out.
+func (j *Journal) line(level slog.Level, message string, values []any) {
+	if j.leftOut > 0 {
+		j.log.Warn("too many lines for one connection", "left_out", j.leftOut)
+		j.leftOut = 0
+	}
+	j.log.Log(context.Background(), level, message, values...)
 }
 
 // Text is a text of the peer's choice, cut to what a line may have of it.

@@ -419,13 +419,26 @@ func TestTheLogOfAConnectionIsBounded(t *testing.T) {
 	t.Parallel()
 	s := serve(t, stack(asks), nil)
 	client := s.in(ssh.Password("secret"))
+	began := time.Now()
 	for range 1000 {
 		if _, _, err := client.SendRequest("x\nlogin=1", true, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.logs("too many lines for one connection")
-	if got := strings.Count(s.log.String(), "\n"); got > 250 {
-		t.Errorf("lines: got %d, want at most 250", got)
+	client.Close()
+	s.logs("msg=logout")
+	s.logs(`msg="too many lines for one connection"`)
+	lines, most := strings.Count(s.log.String(), "request refused"), 200+int(10*time.Since(began).Seconds())
+	if lines < 100 || lines > most {
+		t.Errorf("lines: got %d, want at most %d", lines, most)
+	}
+	leftOut := 0
+	for _, line := range strings.Split(s.log.String(), "left_out=")[1:] {
+		var count int
+		fmt.Sscan(line, &count)
+		leftOut += count
+	}
+	if leftOut+lines != 1000 {
+		t.Errorf("lines and those that were left out: got %d and %d, want 1000 together", lines, leftOut)
 	}
 }
