@@ -229,23 +229,25 @@ func TestNodeLetsSessionsEndWhenItIsToEnd(t *testing.T) {
 	waitCalls(t, "node16", wholeLogin)
 }
 
-// TestNodeReadsItsConfigurationAgain for new connections, and keeps the old one
-// where the new one is not right.
+// TestNodeReadsItsConfigurationAgain for new connections, where its broker is told to,
+// and keeps the old one where the new one is not right.
 func TestNodeReadsItsConfigurationAgain(t *testing.T) {
 	t.Parallel()
 	n := nodeWith(t, helperWith(t, unixStack, nil), passwords)
 	c := byPassword("node1", "password", password)
 	c.line = "echo in"
 	n.run(c).expect(t, 0, "in\n", "")
-	pid := n.agent()
 	writeFile(t, n.path("agent.yaml"), "ssh_service: {enabld: yes}\n")
-	syscall.Kill(pid, syscall.SIGHUP)
+	n.cmd.Process.Signal(syscall.SIGHUP)
 	n.logs("configuration refused, the old one stays")
 	n.run(c).expect(t, 0, "in\n", "")
 	n.configure(passwords + "auth_service: {message_of_the_day: hello}\n")
-	syscall.Kill(pid, syscall.SIGHUP)
+	n.cmd.Process.Signal(syscall.SIGHUP)
 	n.logs("configuration read, for new connections")
 	n.run(c).expect(t, 255, "", "There is a message to acknowledge")
+	if got := strings.Count(n.log.String(), "the policy was read again"); got != 2 {
+		t.Errorf("the policy was read again %d times, want 2", got)
+	}
 }
 
 // agent is the process id of the node's agent.

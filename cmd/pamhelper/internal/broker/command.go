@@ -44,8 +44,8 @@ terminal, what COMMAND writes there goes into the log, with its process id.
 
 SIGTERM is passed to COMMAND, which then has --stop-timeout to end; a second one
 ends it at once. SIGINT, SIGQUIT, SIGWINCH, SIGUSR1 and SIGUSR2 are passed on.
-SIGHUP rereads the policy for the logins to come; where it is not valid the one
-before stays.
+SIGHUP rereads the policy for the logins to come, where it is not valid the one
+before stays, and is passed on: "agent run" rereads its configuration.
 
 When COMMAND has ended, the logins that are open are closed. Logins whose worker
 died are closed at once, and those of an earlier crash at the start.

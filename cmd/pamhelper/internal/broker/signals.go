@@ -27,6 +27,7 @@ func (b *broker) heed(sig syscall.Signal) {
 	switch {
 	case sig == syscall.SIGHUP:
 		b.reread()
+		b.agent.signal(sig) // it may have a configuration of its own
 	case sig != syscall.SIGTERM:
 		b.agent.signal(sig)
 	case b.stopping != nil:
