@@ -47,9 +47,18 @@ func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
 func (l *Login) queried(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	found, err := l.find(conn, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ssh.FingerprintSHA256(key), err)
+		return nil, fmt.Errorf("%s: %w", shown(key), err)
 	}
 	return &ssh.Permissions{CriticalOptions: found.permits.options()}, nil
+}
+
+// shown is a key for the log, and of a certificate the key that it is for, as
+// ssh-keygen shows it.
+func shown(key ssh.PublicKey) string {
+	if certificate, ok := key.(*ssh.Certificate); ok {
+		return fmt.Sprintf("certificate %q for %s", journal.Text(certificate.KeyId), ssh.FingerprintSHA256(certificate.Key))
+	}
+	return ssh.FingerprintSHA256(key)
 }
 
 // verified begins the login of a client that has the key.

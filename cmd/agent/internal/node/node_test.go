@@ -252,7 +252,7 @@ func TestCertificatesThatLetNobodyIn(t *testing.T) {
 			client.Close()
 		}
 	}
-	s.logs("its force-command is empty")
+	s.logs(`why="certificate \"alice\" for ` + ssh.FingerprintSHA256(key(t, 2).PublicKey()) + `: its force-command is empty`)
 }
 
 // answering answers each question with a text and notes what is shown.
