@@ -25,7 +25,7 @@ func TestDescriptorsThatAreSlowToCloseDoNotKeepTheBroker(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newGround(t).broker()
-			b.signal(syscall.SIGSTOP) // all of it is there before any is read
+			stop(t, b.cmd.Process.Pid) // all of it is there before any is read
 			for n := range 4 {
 				text := request
 				if n == 0 {

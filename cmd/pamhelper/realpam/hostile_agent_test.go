@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +69,24 @@ func lingering(t *testing.T) *os.File {
 	return file
 }
 
+// stop stops a process, and returns when none of its threads runs any more: until
+// then one of them may read what comes.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	tasks := fmt.Sprintf("/proc/%d/task", pid)
+	eventually(t, func() bool {
+		threads := names(t, tasks)
+		return !slices.ContainsFunc(threads, func(thread string) bool {
+			stat, _ := os.ReadFile(tasks + "/" + thread + "/stat")
+			_, state, _ := strings.Cut(string(stat), ") ")
+			return !strings.HasPrefix(state, "T")
+		})
+	}, "the stop of every thread of process %d", pid)
+}
+
 func TestDescriptorsThatAreSlowToCloseDoNotKeepALogin(t *testing.T) {
 	for name, request := range map[string]*pb.Request{
 		"with a start":            startRequest("true", 1),
@@ -78,7 +98,7 @@ func TestDescriptorsThatAreSlowToCloseDoNotKeepALogin(t *testing.T) {
 			w := g.wire()
 			worker := pidOf(t, &w.log)
 			file := lingering(t)
-			syscall.Kill(worker, syscall.SIGSTOP) // until it has the last copy
+			stop(t, worker) // until it has the last copy
 			w.say(request, file)
 			file.Close()
 			syscall.Kill(worker, syscall.SIGCONT)
@@ -110,7 +130,7 @@ func TestDescriptorsThatNobodyReadsDoNotKeepAWorker(t *testing.T) {
 			g := newGround(t)
 			w := c.wire(g)
 			worker := pidOf(t, &w.log)
-			syscall.Kill(worker, syscall.SIGSTOP) // all of it is there before any is read
+			stop(t, worker) // all of it is there before any is read
 			for range 3 {
 				slow := lingering(t)
 				w.say(c.first, slow)
