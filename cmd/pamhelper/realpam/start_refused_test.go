@@ -195,7 +195,7 @@ func TestWhatNoProcessCanBeStartedWithIsSaid(t *testing.T) {
 	}
 }
 
-func TestTheLongestCommandIsRunAndALongerOneEndsTheLogin(t *testing.T) {
+func TestTheLongestCommandIsRunAndALongerOneIsNotSent(t *testing.T) {
 	t.Parallel()
 	client, _ := newGround(t).open()
 	const longest = 131071
@@ -207,8 +207,16 @@ func TestTheLongestCommandIsRunAndALongerOneEndsTheLogin(t *testing.T) {
 	if exit, err := p.Wait(t.Context()); err != nil || exit.Status != 9 {
 		t.Errorf("ended with %+v, %v; want status 9", exit, err)
 	}
-	var violation *ipc.ViolationError
-	if _, err := client.Start(t.Context(), ipc.Command{Line: strings.Repeat("x", longest+1)}); !errors.As(err, &violation) {
-		t.Errorf("a command that is too long: got %v, want a violation", err)
+	var refused *ipc.NotStartedError
+	if _, err := client.Start(t.Context(), ipc.Command{Line: strings.Repeat("x", longest+1)}); !errors.As(err, &refused) {
+		t.Errorf("a command that is too long: got %v, want one that is not started", err)
 	}
+	expectOutput(t, client, "echo goes on", "goes on\n")
+}
+
+func TestACommandThatIsTooLongEndsTheLoginOfWhoSendsIt(t *testing.T) {
+	t.Parallel()
+	w := newGround(t).wire()
+	w.say(startRequest(strings.Repeat("x", 131072), 0))
+	w.violates("a command of more than 131071 bytes")
 }
