@@ -327,7 +327,7 @@ func TestManyLoginsAtOnceWithASweepBehindEach(t *testing.T) {
 	}
 	logins.Wait()
 	s.gone()
-	if n := strings.Count(s.says.String(), "Deactivated successfully"); n != 12 {
+	if n := strings.Count(s.says.String(), "-unknown.service: Deactivated successfully"); n != 12 {
 		t.Errorf("%d units of logins ended well, want 12", n)
 	}
 	if got := calls("unit6"); strings.Count(got, "open_session") != 12 || strings.Count(got, "close_session") != 12 {
