@@ -217,7 +217,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"many digits", ssh("keepalive_count_max: 99999999999999999999"), []string{`3:24: ssh_service.keepalive_count_max: "99999999999999999999" is not a number from 1 to 100`}},
 
 		{"another helper", top("helper: tcp:1.2.3.4"), []string{`4:9: helper: "tcp:1.2.3.4" is neither broker: nor unix:PATH`}},
-		{"exec", top("helper: exec:/usr/local/sbin/pamhelper"), []string{`4:9: helper: exec: would need an agent that is root; write broker: or unix:PATH`}},
+		{"exec", top("helper: exec:/usr/local/sbin/pamhelper"), []string{`4:9: helper: exec: is not for a serving agent, which is confined and cannot start programs; write broker: or unix:PATH`}},
 		{"a relative socket", top("helper: unix:sock"), []string{`4:9: helper: "sock" is not an absolute path; write it from / on`}},
 		{"log level", top("log: {level: warning}"), []string{`4:14: log.level: "warning" is not one of info, debug, warn, error; did you mean warn?`}},
 		{"a number as level", top("log: {level: 3}"), []string{`4:14: log.level: "3" is not a text; put it in quotes: "3"`}},

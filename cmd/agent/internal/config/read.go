@@ -114,7 +114,7 @@ func readHelper(top section) Helper {
 	kind, socket, _ := strings.Cut(form, ":")
 	switch {
 	case kind == "exec":
-		top.refuse("helper", "exec: would need an agent that is root; write %s or unix:PATH", broker)
+		top.refuse("helper", "exec: is not for a serving agent, which is confined and cannot start programs; write %s or unix:PATH", broker)
 	case kind != "unix":
 		top.refuse("helper", "%s is neither %s nor unix:PATH", shown(form), broker)
 	default:

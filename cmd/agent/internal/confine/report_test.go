@@ -151,14 +151,3 @@ func TestRootIsRefused(t *testing.T) {
 		}
 	}
 }
-
-func TestTheExecLauncherIsRefused(t *testing.T) {
-	for helper, want := range map[string]error{
-		"exec:/usr/local/sbin/pamhelper": ErrExec, "exec:": ErrExec,
-		"broker:": nil, "unix:/run/pamhelper.sock": nil, "unix:exec:": nil,
-	} {
-		if err := RefuseExec(helper); err != want {
-			t.Errorf("%s: %v, want %v", helper, err, want)
-		}
-	}
-}
