@@ -36,9 +36,6 @@ func TestAnAgentThatDoesNotReadCannotKeepASessionFromBeingClosed(t *testing.T) {
 // the peer does not take what was sent.
 func lingering(t *testing.T) *os.File {
 	t.Helper()
-	if err := command("ip", "link", "set", "lo", "up"); err != nil {
-		t.Fatal(err)
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

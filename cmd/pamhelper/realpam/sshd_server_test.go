@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // What is made with the machine, before other threads could hold a program that
@@ -49,9 +47,6 @@ var ports atomic.Int32
 // stack of sshd is replaced.
 func makeServers() error {
 	ports.Store(2200)
-	if err := loopbackUp(); err != nil {
-		return fmt.Errorf("bring lo up: %w", err)
-	}
 	if err := os.Mkdir(emptyDir, 0o755); err != nil {
 		return err
 	}
@@ -67,20 +62,6 @@ func makeServers() error {
 		}
 	}
 	return makeServedUsers()
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	request, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	request.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
 }
 
 // server is Debian's sshd in a mount namespace of its own, where some files are
