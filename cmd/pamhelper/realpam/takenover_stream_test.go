@@ -297,19 +297,6 @@ var passes = table("CannotPassDescriptors",
 		wants: "VIOLATION: " + tooEarly,
 		logs:  "login that has not begun ended: " + tooEarly,
 	},
-	attack{name: "one that takes an hour to close",
-		do: func(a *intruder) string {
-			slow, err := slowToClose()
-			if err != nil {
-				panic(err)
-			}
-			p := a.meet().pass(helloRequest(), slow)
-			go slow.Close() // an hour, where the helper has closed its own before
-			return p.rest()
-		},
-		wants: "VIOLATION: " + tooEarly,
-		logs:  "login that has not begun ended: " + tooEarly,
-	},
 )
 
 type rightsWriter interface {
@@ -321,32 +308,6 @@ func numbersOf(files []*os.File) (numbers []int) {
 		numbers = append(numbers, int(f.Fd()))
 	}
 	return numbers
-}
-
-// slowToClose is what lingering makes, for an agent.
-func slowToClose() (*os.File, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer listener.Close()
-	conn, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	if _, err := listener.Accept(); err != nil { // it is never read from
-		return nil, err
-	}
-	conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	for err == nil {
-		_, err = conn.Write(make([]byte, 1<<16))
-	}
-	file, err := conn.(*net.TCPConn).File()
-	if err != nil {
-		return nil, err
-	}
-	return file, unix.SetsockoptLinger(int(file.Fd()), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 3600})
 }
 
 func TestATakenOverAgentCannotLeaveItsSession(t *testing.T) {

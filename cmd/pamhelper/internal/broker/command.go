@@ -75,7 +75,7 @@ could not be started.`,
 	cmd.Flags().StringVar(&o.policy, "policy", "", "the policy's `file` (default /etc/pamhelper/policy.textproto, and a built-in one where there is none)")
 	cmd.Flags().StringArrayVar(&o.listen, "listen", nil, "listen on a numeric `address`:port, or :port, for the agent; can be given more than once")
 	cmd.Flags().StringVar(&o.user, "user", "", "the `name` of the user that the agent becomes")
-	cmd.Flags().DurationVar(&o.stopTimeout, "stop-timeout", 90*time.Second, "how `long` the agent may take to end behind SIGTERM")
+	cmd.Flags().DurationVar(&o.stopTimeout, "stop-timeout", 90*time.Second, "the `time` that the agent may take to end behind SIGTERM")
 	cmd.MarkFlagRequired("user")
 	return cmd
 }
