@@ -10,8 +10,8 @@ import (
 )
 
 // answerRequests answers the agent's requests, one after the other, until the control
-// socket ends or its deadline passes, and closes it. An agent that does not read its replies keeps
-// nobody else waiting.
+// socket ends or its deadline passes, and closes it. An agent that does not read its
+// replies keeps nobody else waiting.
 func (b *broker) answerRequests() {
 	for {
 		request, err := b.control.ReadBrokerRequest()
