@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,10 +94,7 @@ func (s *server) fails(t *testing.T, user, answer string, args ...string) {
 // records is what the server's files hold, apart from process ids and times.
 func (s *server) records(t *testing.T) string {
 	t.Helper()
-	text := ""
-	for _, path := range []string{utmp, wtmp, btmp} {
-		text += s.dumped(t, path)
-	}
+	text := s.terminals(t) + s.dumped(t, wtmp) + s.dumped(t, btmp)
 	for _, tool := range []*exec.Cmd{
 		exec.Command("last", "-F", "-w", "-f", s.own(wtmp)), exec.Command("lastb", "-F", "-w", "-f", s.own(btmp)),
 		s.inside("lastlog", "-u", recordUser), s.inside("who"),
@@ -108,6 +106,14 @@ func (s *server) records(t *testing.T) string {
 		text += strings.ReplaceAll(masked(string(out)), s.dir, "")
 	}
 	return text
+}
+
+// terminals is what utmp holds, which has one entry for each terminal that was used:
+// how many those are other tests decide, which take the numbers between.
+func (s *server) terminals(t *testing.T) string {
+	t.Helper()
+	entries := slices.Sorted(strings.Lines(regexp.MustCompile(`\[pid \d+\]`).ReplaceAllString(s.dumped(t, utmp), "[pid]")))
+	return strings.Join(slices.Compact(entries), "")
 }
 
 var field = regexp.MustCompile(`\[([^]]*)\]`)
