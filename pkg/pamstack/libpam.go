@@ -69,7 +69,11 @@ func Detect(path string) (Libpam, error) {
 	return l, nil
 }
 
-// constantsOf returns the string constants, in the order of the file.
+// telling are parts of the constants that say which build it is.
+var telling = [][]byte{[]byte("@include"), []byte("inclusions reached"), []byte("pam.d/%s"), []byte("/security")}
+
+// constantsOf returns those string constants that tell something, in the order of
+// the file.
 func constantsOf(object *elf.File) (constants []string, err error) {
 	for _, section := range object.Sections {
 		const kind = elf.SHF_ALLOC | elf.SHF_EXECINSTR | elf.SHF_WRITE
@@ -80,8 +84,10 @@ func constantsOf(object *elf.File) (constants []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, constant := range bytes.Split(data, []byte{0}) {
-			constants = append(constants, string(constant))
+		for constant := range bytes.SplitSeq(data, []byte{0}) {
+			if slices.ContainsFunc(telling, func(part []byte) bool { return bytes.Contains(constant, part) }) {
+				constants = append(constants, string(constant))
+			}
 		}
 	}
 	return constants, nil

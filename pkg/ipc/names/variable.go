@@ -1,9 +1,6 @@
 package names
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // WorkersOwn is set by the worker, from the user that the login is bound to.
 const WorkersOwn = "TELEPORT_LOGIN"
@@ -12,18 +9,13 @@ const WorkersOwn = "TELEPORT_LOGIN"
 // takes from its agent.
 func AlwaysAdmitted() []string { return []string{"TELEPORT_USERNAME", "TELEPORT_ROLES"} }
 
-var (
-	variable       = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-	clientVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
-
-// IsVariable says whether a variable of the PAM environment can be called that. It
-// bounds no length.
-func IsVariable(name string) bool { return variable.MatchString(name) }
+// IsVariable says whether a variable of the PAM environment can be called that:
+// [A-Z_][A-Z0-9_]*. It bounds no length.
+func IsVariable(name string) bool { return is(name, capitals+"_", capitals+digits+"_") }
 
 // IsClientVariable is IsVariable for those that a client chooses for the user's
-// processes.
-func IsClientVariable(name string) bool { return clientVariable.MatchString(name) }
+// processes: [A-Za-z_][A-Za-z0-9_]*.
+func IsClientVariable(name string) bool { return is(name, letters+"_", letters+digits+"_") }
 
 // Matches reports whether a name, or a prefix with a * behind it, means a name.
 func Matches(pattern, name string) bool {

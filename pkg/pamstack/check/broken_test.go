@@ -216,7 +216,7 @@ func TestEveryIDHasATestBothWays(t *testing.T) {
 	for _, test := range brokenSystems {
 		tested[test.id] = true
 	}
-	for id, entry := range page {
+	for id, entry := range page() {
 		example := strings.HasPrefix(entry.Examples[0].language, "pam") && strings.HasPrefix(entry.Examples[1].language, "pam")
 		if !example && !tested[id] {
 			t.Errorf("%s has no example that is a test, and is not among the broken systems", id)

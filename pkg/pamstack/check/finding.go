@@ -73,7 +73,7 @@ func (f findings) add(service, about string, found Finding) {
 	if have == nil {
 		have = &found
 		have.Text = strings.TrimRight(have.Text, " \t\r\n")
-		have.Effect, have.Remedy = page[found.ID].Effect, page[found.ID].Remedy
+		have.Effect, have.Remedy = page()[found.ID].Effect, page()[found.ID].Remedy
 		f[k] = have
 	}
 	if i, there := slices.BinarySearch(have.Services, service); service != "" && !there {

@@ -4,7 +4,7 @@ import "testing"
 
 // Whatever stands in a service's file, it is checked to an end.
 func FuzzAnyFileIsChecked(f *testing.F) {
-	for _, entry := range page {
+	for _, entry := range page() {
 		for _, e := range entry.Examples {
 			f.Add(bytesOf.Replace(e.text))
 		}

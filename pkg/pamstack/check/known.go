@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 )
@@ -25,7 +26,7 @@ const (
 	passes
 )
 
-var roles = func() map[string]role {
+var roles = sync.OnceValue(func() map[string]role {
 	m := map[string]role{}
 	for r, names := range map[role]string{
 		trusts:     "rootok rhosts rhosts_auth timestamp console",
@@ -40,7 +41,7 @@ var roles = func() map[string]role {
 		}
 	}
 	return m
-}()
+})
 
 // moduleName returns "pam_unix" for the path of pam_unix.so.
 func moduleName(h *pamstack.Handler) string {
@@ -63,7 +64,7 @@ func roleOf(h *pamstack.Handler) role {
 	case name == "pam_exec":
 		return conditions
 	default:
-		return roles[name]
+		return roles()[name]
 	}
 }
 

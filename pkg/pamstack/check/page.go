@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed CHECKS.md
@@ -26,14 +27,15 @@ type example struct {
 	text     string
 }
 
-var page = parsePage(pageText)
+// page is read when it is first wanted: who only links this package does not pay for it.
+var page = sync.OnceValue(func() map[string]entry { return parsePage(pageText) })
 
 // IDs returns the ids of all findings, in order.
-func IDs() []string { return slices.Sorted(maps.Keys(page)) }
+func IDs() []string { return slices.Sorted(maps.Keys(page())) }
 
 // Explain returns what the page says about an id, as Markdown.
 func Explain(id string) (string, error) {
-	e, known := page[id]
+	e, known := page()[id]
 	if !known {
 		return "", fmt.Errorf("there is no finding %.40q", id)
 	}

@@ -39,7 +39,7 @@ func exampleSystem(t *testing.T, e example) *system {
 }
 
 func TestExamplesOfThePageAreFoundAndTheirRemediesAreNot(t *testing.T) {
-	for id, entry := range page {
+	for id, entry := range page() {
 		for i, e := range entry.Examples {
 			if !strings.HasPrefix(e.language, "pam") {
 				continue
@@ -56,8 +56,8 @@ func TestExamplesOfThePageAreFoundAndTheirRemediesAreNot(t *testing.T) {
 				if i == 1 && f.Severity > Info && f.ID != id {
 					t.Errorf("%s, what to do: got %s: %s, want nothing else wrong", id, shown([]Finding{f})[0], f.Problem)
 				}
-				if !slices.Contains(page[f.ID].Severities, f.Severity.String()) {
-					t.Errorf("%s has the severity %s; the page names %v", f.ID, f.Severity, page[f.ID].Severities)
+				if !slices.Contains(page()[f.ID].Severities, f.Severity.String()) {
+					t.Errorf("%s has the severity %s; the page names %v", f.ID, f.Severity, page()[f.ID].Severities)
 				}
 			}
 		}
@@ -66,7 +66,7 @@ func TestExamplesOfThePageAreFoundAndTheirRemediesAreNot(t *testing.T) {
 
 func TestEveryEntryOfThePageIsWhole(t *testing.T) {
 	for _, id := range IDs() {
-		e := page[id]
+		e := page()[id]
 		if len(e.Severities) == 0 || e.Effect == "" || e.Remedy == "" || len(e.Examples) != 2 {
 			t.Errorf("%s: severities %v, effect %q, remedy %q, %d examples; want all of them, and 2", id, e.Severities, e.Effect, e.Remedy, len(e.Examples))
 		}
@@ -109,7 +109,7 @@ func TestEveryIDIsOnThePage(t *testing.T) {
 		}
 	}
 	for id := range used {
-		if _, is := page[id]; !is && strings.Contains(id, "-") && !slices.Contains([]string{"gdm-launch-environment", "password-auth", "fingerprint-auth", "smartcard-auth"}, id) {
+		if _, is := page()[id]; !is && strings.Contains(id, "-") && !slices.Contains([]string{"gdm-launch-environment", "password-auth", "fingerprint-auth", "smartcard-auth"}, id) {
 			t.Errorf("%s is reported, and not on the page", id)
 		}
 	}

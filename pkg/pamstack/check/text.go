@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"sync"
 )
 
 // maxText is how much of a file is looked at: pamstack does not read more.
@@ -54,19 +55,23 @@ func (c *checker) text(path string) {
 
 var (
 	// hashInside is a # that no blank stands before.
-	hashInside = regexp.MustCompile(`^[^#]*[^#\s]#`)
+	hashInside = lazily(`^[^#]*[^#\s]#`)
 	// hashInBrackets is a # between brackets.
-	hashInBrackets = regexp.MustCompile(`^[^#]*\[[^\]#]*#[^#\]]*\]`)
+	hashInBrackets = lazily(`^[^#]*\[[^\]#]*#[^#\]]*\]`)
 	// oddBlank is what looks like a blank and is none to libpam.
-	oddBlank = regexp.MustCompile("[\v\f\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
+	oddBlank = lazily("[\v\f\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 )
 
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 func (c *checker) textLine(path string, number int, line []byte) {
-	if hashInside.Match(line) || hashInBrackets.Match(line) {
+	if hashInside().Match(line) || hashInBrackets().Match(line) {
 		c.atText(path, number, line, "hash-in-word", Warning, "a # stands inside a word or brackets")
 	}
 	line, _, _ = bytes.Cut(line, []byte("#"))
-	if odd := oddBlank.Find(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); odd != nil {
+	if odd := oddBlank().Find(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); odd != nil {
 		c.atText(path, number, line, "odd-blank", Error, "%+q looks like a blank and is none to libpam", odd)
 	}
 }

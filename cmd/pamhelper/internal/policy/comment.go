@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"regexp"
 	"strings"
 	"sync"
 
@@ -18,8 +17,8 @@ var comments = sync.OnceValue(func() map[protoreflect.FullName]string {
 })
 
 var (
-	opensBlock  = regexp.MustCompile(`^(?:message|enum) (\w+) \{$`)
-	namesMember = regexp.MustCompile(`^(?:(?:optional |repeated )?\w+ )?(\w+) = \d+;$`)
+	opensBlock  = lazily(`^(?:message|enum) (\w+) \{$`)
+	namesMember = lazily(`^(?:(?:optional |repeated )?\w+ )?(\w+) = \d+;$`)
 )
 
 // readComments reads a schema that is laid out as ours: a line for each thing, and
@@ -35,12 +34,12 @@ func readComments(schema string) map[protoreflect.FullName]string {
 			continue
 		}
 		around := scope[len(scope)-1]
-		if m := opensBlock.FindStringSubmatch(line); m != nil {
+		if m := opensBlock().FindStringSubmatch(line); m != nil {
 			around = around.Append(protoreflect.Name(m[1]))
 			found[around] = comment
 			scope = append(scope, around)
 		}
-		if m := namesMember.FindStringSubmatch(line); m != nil {
+		if m := namesMember().FindStringSubmatch(line); m != nil {
 			found[around.Append(protoreflect.Name(m[1]))] = comment
 		}
 		if line == "}" {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,13 +14,13 @@ import (
 // parserError takes an error of prototext apart. The space behind "proto:" is
 // sometimes one that does not break: nobody is to rely on the text. A text that is
 // not like this is shown as it is.
-var parserError = regexp.MustCompile(`^proto:[ \x{a0}](syntax error )?\(line (\d+):(\d+)\): (?s:(.*))$`)
+var parserError = lazily(`^proto:[ \x{a0}](syntax error )?\(line (\d+):(\d+)\): (?s:(.*))$`)
 
-var identifier = regexp.MustCompile(`^[\pL_][\pL\pN_]*$`)
+var identifier = lazily(`^[\pL_][\pL\pN_]*$`)
 
 // explain says what a parser's error means for the policy.
 func (p places) explain(err error, name string) error {
-	m := parserError.FindStringSubmatch(err.Error())
+	m := parserError().FindStringSubmatch(err.Error())
 	if m == nil {
 		return p.unplaced(err, name)
 	}
@@ -56,7 +55,7 @@ func (p places) meaning(offset int, text string) string {
 	case token == "]":
 		return "a value is missing before the ]; remove the comma"
 	}
-	if md == nil || !identifier.MatchString(token) {
+	if md == nil || !identifier().MatchString(token) {
 		return "not text format: " + printable(text)
 	}
 	fd := md.Fields().ByTextName(token)

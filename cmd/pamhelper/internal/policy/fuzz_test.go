@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		if err := prototext.Unmarshal(text, written); err != nil {
 			t.Fatal(err)
 		}
-		wantPlaces(t, file.places, written.ProtoReflect(), "")
+		wantPlaces(t, file.places(), written.ProtoReflect(), "")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/prototext"
@@ -50,9 +51,9 @@ func parse(text []byte, name string) (*File, error) {
 	if err := isText(text, name); err != nil {
 		return nil, err
 	}
-	file := &File{Name: name, Policy: &pb.Policy{}, places: findPlaces(text)}
+	file := &File{Name: name, Policy: &pb.Policy{}, places: sync.OnceValue(func() places { return findPlaces(text) })}
 	if err := prototext.Unmarshal(text, file.Policy); err != nil {
-		return nil, file.places.explain(err, name)
+		return nil, file.places().explain(err, name)
 	}
 	if err := file.validate(); err != nil {
 		return nil, err

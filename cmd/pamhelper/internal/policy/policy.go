@@ -24,7 +24,7 @@ type File struct {
 	Policy *pb.Policy
 	// BuiltIn: there is no file at Location.
 	BuiltIn bool
-	places  places
+	places  func() places // only problems want them
 }
 
 // Load reads, checks and completes the policy at path, where "" is Location, and

@@ -3,6 +3,7 @@ package policy
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -87,13 +88,15 @@ func (v *validator) proof(path string, s *pb.Service) {
 // maxTTY is the size of ut_line in utmp(5).
 const maxTTY = 32
 
-var (
-	ttyName = regexp.MustCompile(`^[A-Za-z0-9_.@+-]+$`)
-	// machineTTY are names of terminals that are a part of a machine, or of its
-	// desktop. pam_systemd makes a login with one of them a login at the seat,
-	// pam_securetty and pam_access believe it.
-	machineTTY = regexp.MustCompile(`^(tty.*|vc[0-9]*|hvc[0-9]+|hvsi[0-9]+|xvc[0-9]+|x?console|lp[0-9]+|pts[0-9]*|ptmx|pty.*|null|zero|full)$`)
-)
+// machineTTY are names of terminals that are a part of a machine, or of its
+// desktop. pam_systemd makes a login with one of them a login at the seat,
+// pam_securetty and pam_access believe it.
+var machineTTY = lazily(`^(tty.*|vc[0-9]*|hvc[0-9]+|hvsi[0-9]+|xvc[0-9]+|x?console|lp[0-9]+|pts[0-9]*|ptmx|pty.*|null|zero|full)$`)
+
+// lazily compiles a pattern when it is first wanted: most workers need none.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 func (v *validator) tty(path, tty string) {
 	switch {
@@ -105,9 +108,9 @@ func (v *validator) tty(path, tty string) {
 		v.add(path, `%s is the name of a device; it is a word that says where logins come from, such as "ssh"`, quote(tty))
 	case strings.Contains(tty, ":"):
 		v.add(path, `%s is the name of an X display; it is a word that says where logins come from, such as "ssh"`, quote(tty))
-	case machineTTY.MatchString(strings.ToLower(tty)):
+	case machineTTY().MatchString(strings.ToLower(tty)):
 		v.add(path, `%s is the name of a terminal of this machine, and modules would take logins for local ones; use a word such as "ssh"`, quote(tty))
-	case !ttyName.MatchString(tty):
+	case !names.IsWord(tty, "_.@+-"):
 		v.add(path, "%s has others than A-Z a-z 0-9 _ . @ + -", quote(tty))
 	}
 }

@@ -53,8 +53,8 @@ func (f *File) Problem(path, text string) *Problem {
 // out of, or zero.
 func (f *File) place(path string) (line, column int) {
 	for {
-		if at, found := f.places.at[path]; found {
-			return position(f.places.text, at)
+		if at, found := f.places().at[path]; found {
+			return position(f.places().text, at)
 		}
 		dot := strings.LastIndexByte(path, '.')
 		if dot < 0 {

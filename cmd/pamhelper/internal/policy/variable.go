@@ -3,7 +3,6 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,11 +32,6 @@ func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return names.Matches(pattern, name) })
 }
 
-var (
-	variablePattern       = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*(_\*)?$`)
-	clientVariablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
-)
-
 // leastLetters is how many a prefix has to have: a short one means names that
 // nobody thought of.
 const leastLetters = 4
@@ -46,7 +40,7 @@ func (v *validator) variables(path string, patterns []string) {
 	for i, pattern := range patterns {
 		prefix, open := strings.CutSuffix(pattern, "*")
 		switch {
-		case !variablePattern.MatchString(pattern) || len(pattern) > names.Max:
+		case !names.IsVariable(prefix) || open && !strings.HasSuffix(prefix, "_") || len(pattern) > names.Max:
 			v.add(element(path, i), `%s is no variable: it is A-Z 0-9 _, not beginning with a digit, or a prefix such as "SITE_*", of at most %d bytes`,
 				quote(pattern), names.Max)
 		case names.Never.Entry(pattern) != nil:
@@ -93,7 +87,7 @@ func (v *validator) moduleGetenv(path string, s *pb.Service) {
 
 func (v *validator) clientVariables(path string, patterns []string) {
 	for i, pattern := range patterns {
-		if !clientVariablePattern.MatchString(pattern) || len(pattern) > names.Max {
+		if !names.IsClientVariable(strings.TrimSuffix(pattern, "*")) || len(pattern) > names.Max {
 			v.add(element(path, i), `%s is no variable: it is A-Z a-z 0-9 _, not beginning with a digit, with a * behind it or not, of at most %d bytes`,
 				quote(pattern), names.Max)
 			continue

@@ -6,7 +6,6 @@ package worker
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,9 +28,6 @@ func bounded(h *pb.Hello) error {
 	}
 	return nil
 }
-
-// terminalType is what names an entry of terminfo.
-var terminalType = regexp.MustCompile(`^[A-Za-z0-9._+-]{0,64}$`)
 
 // boundedStart says what is too much in a Start. Its variables are looked at one
 // by one when the process starts: a client's odd one must not end a login.

@@ -2,11 +2,11 @@ package worker
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -54,11 +54,9 @@ func pathOf(a userprocess.Passwd) string {
 	return userPath
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 // admits reports whether a client may choose a variable of the user's process.
 func (w *worker) admits(name string) bool {
-	if !variableName.MatchString(name) {
+	if !names.IsClientVariable(name) {
 		return false
 	}
 	return w.debug != nil || policy.AdmitsClientVariable(w.served, name)

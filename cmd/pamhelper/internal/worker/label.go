@@ -1,14 +1,11 @@
 package worker
 
-import "regexp"
+import "github.com/pamhelper/pamhelper/pkg/ipc/names"
 
-// loginID is what an agent may call a login: nothing that could be taken for
-// another part of a line.
-var loginID = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
-
-// label puts the agent's name for the login into every further line of the log.
+// label puts the agent's name for the login into every further line of the log. It
+// is nothing that could be taken for another part of a line.
 func (w *worker) label(id string) error {
-	if !loginID.MatchString(id) {
+	if !names.IsWord(id, "._-") || len(id) > 64 {
 		return refuse("a login id is at most 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"")
 	}
 	if id != "" {

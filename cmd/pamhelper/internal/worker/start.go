@@ -9,6 +9,7 @@ import (
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -141,7 +142,7 @@ func startable(start *pb.Start, files int) error {
 		return fmt.Errorf("%d descriptors came; a process with a terminal takes none", files)
 	case slices.Contains(start.GetCommand(), 0):
 		return errors.New("the command holds a NUL byte")
-	case !terminalType.MatchString(t.GetType()):
+	case !names.IsWord(t.GetType(), "._+-") || len(t.GetType()) > 64:
 		return fmt.Errorf("terminal type %s is not one", quoted([]byte(t.GetType())))
 	case max(t.GetColumns(), t.GetRows(), t.GetWidthPx(), t.GetHeightPx()) > 0xffff:
 		return errors.New("a window of more than 65535 columns, rows or pixels")
