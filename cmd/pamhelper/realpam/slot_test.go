@@ -15,11 +15,7 @@ import (
 // hold makes n processes hold the first n slots of a pool.
 func hold(t *testing.T, pool slot.Pool, n int) {
 	t.Helper()
-	s, err := slot.Take(pool, 0, 1) // makes the file
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Release()
+	take(pool, 0, 1) // makes the file
 	program := t.TempDir() + "/holders"
 	if err := command("gcc", "-o", program, "testdata/holders.c"); err != nil {
 		t.Fatal(err)
@@ -41,6 +37,16 @@ func hold(t *testing.T, pool slot.Pool, n int) {
 	}
 }
 
+// take takes a slot of a pool and lets it go.
+func take(pool slot.Pool, key, limit uint32) error {
+	slots, err := slot.Open(pool)
+	if err != nil {
+		return err
+	}
+	defer slots[0].Release()
+	return slots[0].Take(key, limit)
+}
+
 func TestASlotAmongAThousandCostsNoTimeThatAnybodyFeels(t *testing.T) {
 	ready(t)
 	hold(t, "thousand", 999)
@@ -56,12 +62,11 @@ func TestASlotAmongAThousandCostsNoTimeThatAnybodyFeels(t *testing.T) {
 		var took []time.Duration
 		for range 50 {
 			began := time.Now()
-			s, err := slot.Take("thousand", 0, c.limit)
+			err := take("thousand", 0, c.limit)
 			took = append(took, time.Since(began))
 			if !errors.Is(err, c.want) {
 				t.Fatalf("%s: got %v, want %v", c.name, err, c.want)
 			}
-			s.Release()
 		}
 		slices.Sort(took)
 		t.Logf("%s: %s in the middle, %s at most", c.name, took[25], took[49])
@@ -74,12 +79,10 @@ func TestASlotAmongAThousandCostsNoTimeThatAnybodyFeels(t *testing.T) {
 func TestSlotsOfOneKeyAreNoneOfAnother(t *testing.T) {
 	ready(t)
 	hold(t, "keys", 3)
-	if _, err := slot.Take("keys", 0, 3); !errors.Is(err, slot.ErrFull) {
+	if err := take("keys", 0, 3); !errors.Is(err, slot.ErrFull) {
 		t.Errorf("key 0: got %v, want %v", err, slot.ErrFull)
 	}
-	s, err := slot.Take("keys", 4294967294, 3)
-	if err != nil {
-		t.Fatalf("another key: %v", err)
+	if err := take("keys", 4294967294, 3); err != nil {
+		t.Errorf("another key: got %v, want a slot", err)
 	}
-	s.Release()
 }

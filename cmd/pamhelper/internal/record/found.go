@@ -135,13 +135,13 @@ func read(base *os.Root, name string) (Found, error) {
 }
 
 func stateOf(r *pb.Record, holder int) State {
-	boot, namespace, err := place()
+	here, err := place()
 	switch {
 	case holder != 0:
 		return Live
-	case err == nil && r.GetBootId() != boot:
+	case err == nil && r.GetBootId() != here.boot:
 		return OldBoot
-	case err == nil && r.GetPidNamespace() != namespace:
+	case err == nil && r.GetPidNamespace() != here.namespace:
 		return Elsewhere
 	}
 	return Dead

@@ -5,12 +5,12 @@
 package record
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,9 +57,12 @@ func Create(r *pb.Record) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	var random [idBytes]byte
-	rand.Read(random[:])
-	h := &Held{Record: r, ID: hex.EncodeToString(random[:]), base: base}
+	id, err := newID()
+	if err != nil {
+		base.Close()
+		return nil, err
+	}
+	h := &Held{Record: r, ID: id, base: base}
 	if err := h.create(partPrefix + h.ID); err != nil {
 		h.base.RemoveAll(partPrefix + h.ID)
 		h.Close()
@@ -68,11 +71,22 @@ func Create(r *pb.Record) (*Held, error) {
 	return h, nil
 }
 
+// newID asks the kernel itself: to prepare the generator of crypto/rand takes a
+// process that needs eight bytes in its life longer than the rest of the record.
+func newID() (string, error) {
+	var random [idBytes]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil {
+		return "", fmt.Errorf("random bytes for a record's name: %w", err)
+	}
+	return hex.EncodeToString(random[:]), nil
+}
+
 func (h *Held) create(name string) (err error) {
-	h.BootId, h.PidNamespace, err = place()
+	here, err := place()
 	if err != nil {
 		return err
 	}
+	h.BootId, h.PidNamespace = here.boot, here.namespace
 	if err := makeDir(h.base, name); err != nil {
 		return err
 	}
@@ -214,15 +228,21 @@ func holder(f *os.File) (int, error) {
 	return int(lock.Pid), nil
 }
 
+// home is where a process lives as long as it lives.
+type home struct {
+	boot      string
+	namespace uint64 // of PIDs
+}
+
 // place is the boot and the PID namespace that this process is in.
-func place() (boot string, namespace uint64, err error) {
+var place = sync.OnceValues(func() (home, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return "", 0, err
+		return home{}, err
 	}
 	var stat unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &stat); err != nil {
-		return "", 0, fmt.Errorf("/proc/self/ns/pid: %w", err)
+		return home{}, fmt.Errorf("/proc/self/ns/pid: %w", err)
 	}
-	return string(text[:len(text)-1]), stat.Ino, nil
-}
+	return home{string(text[:len(text)-1]), stat.Ino}, nil
+})

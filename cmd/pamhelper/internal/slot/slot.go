@@ -40,23 +40,17 @@ const Most = 1 << 17
 // ErrFull: as many slots are taken as the limit says.
 var ErrFull = errors.New("all slots are taken")
 
-// Slot is one that this process holds.
+// Slot is the one of a pool that this process can hold. It holds none when it has
+// been opened.
 type Slot struct{ file *os.File }
 
-// Take takes one of limit slots that a pool has for a key; 0 where it has no keys.
-func Take(pool Pool, key, limit uint32) (*Slot, error) {
-	file, err := open(pool)
-	if err != nil {
-		return nil, err
-	}
-	if err := lockAny(file, int64(key)*Most, int64(min(limit, Most))); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &Slot{file}, nil
+// Take takes one of limit slots that the pool has for a key; 0 where it has no keys.
+// The error is ErrFull where there is none.
+func (s *Slot) Take(key, limit uint32) error {
+	return lockAny(s.file, int64(key)*Most, int64(min(limit, Most)))
 }
 
-// Release lets the slot go. A nil one has none.
+// Release lets the slot go, for good. A nil one is none.
 func (s *Slot) Release() {
 	if s != nil {
 		s.file.Close()
@@ -80,7 +74,9 @@ func lockAny(file *os.File, first, count int64) error {
 	return ErrFull
 }
 
-func open(pool Pool) (*os.File, error) {
+// Open opens the files of pools, and makes them where they are missing: a slot for
+// each.
+func Open(pools ...Pool) (slots []*Slot, err error) {
 	base, err := record.OpenDir()
 	if err != nil {
 		return nil, err
@@ -89,5 +85,12 @@ func open(pool Pool) (*os.File, error) {
 	if err := base.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return base.OpenFile(dir+"/"+string(pool), os.O_CREATE|os.O_RDWR, 0o600)
+	for _, pool := range pools {
+		file, err := base.OpenFile(dir+"/"+string(pool), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		slots = append(slots, &Slot{file})
+	}
+	return slots, nil
 }

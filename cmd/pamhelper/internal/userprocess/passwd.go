@@ -2,6 +2,7 @@ package userprocess
 
 /*
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 */
@@ -56,6 +57,34 @@ func newPasswd(entry *C.struct_passwd) Passwd {
 		a.Shell = "/bin/sh"
 	}
 	return a
+}
+
+// mostGroups is more than a process can have (NGROUPS_MAX in linux/limits.h).
+const mostGroups = 1 << 17
+
+// Groups returns the ids of all groups that NSS has the user in, the primary one
+// first (getgrouplist(3)).
+func (a Passwd) Groups() ([]uint32, error) {
+	name := C.CString(a.Name)
+	defer C.free(unsafe.Pointer(name))
+	for size := 64; size <= mostGroups; size *= 2 {
+		gids, count := make([]uint32, size), C.int(size)
+		if C.getgrouplist(name, C.gid_t(a.GID), (*C.gid_t)(&gids[0]), &count) >= 0 {
+			return gids[:count], nil
+		}
+	}
+	return nil, fmt.Errorf("the groups of %q are more than %d", a.Name, mostGroups)
+}
+
+// SetGroups sets the groups of the calling thread (setgroups(2)), which has to be
+// PAM's: from it modules and the user's process have theirs. The C library's function
+// would interrupt every thread of this process to do the same.
+func SetGroups(gids []uint32) error {
+	_, _, code := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
+	if code != 0 {
+		return code
+	}
+	return nil
 }
 
 // IsRoot reports whether the user is root's by uid or by primary group.

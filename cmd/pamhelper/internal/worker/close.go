@@ -40,11 +40,7 @@ func (w *worker) close(id string) error {
 }
 
 func (w *worker) closeRecorded(id string) error {
-	var held *record.Held
-	err := aboveFloor(func() (err error) {
-		held, err = record.Take(id)
-		return err
-	})
+	held, err := record.Take(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("somebody else has closed it")
 	}
@@ -95,6 +91,7 @@ func (w *worker) closeInFreshHandle(held *record.Held) (libpam.Status, error) {
 	if !held.GetSession() && !held.GetCredentials() {
 		return libpam.Success, nil
 	}
+	releaseFloor()
 	tx, status := libpam.Start(w.config)
 	if status != libpam.Success {
 		w.explain(pb.Step_END, status)

@@ -19,6 +19,7 @@
 #define POLICY_FD 4
 #define POLICY_ARGUMENT "fd:4"
 
+static int has_floor;
 struct pamhelper_start pamhelper_start = { .socket = -1, .log = -1, .policy = -1 };
 
 static int move_up(int fd)
@@ -87,11 +88,14 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 	for (int fd = 0; null >= 0 && fd < PAMHELPER_FD_FLOOR; fd++)
 		if (fd != null)
 			dup3(null, fd, fd > 2 ? O_CLOEXEC : 0);
+	has_floor = 1;
 	if (null >= 0 && null <= 2)
 		fcntl(null, F_SETFD, 0); /* children of modules have the three as well */
 }
 
 void pamhelper_release_floor(void)
 {
-	close_range(3, PAMHELPER_FD_FLOOR - 1, 0);
+	if (has_floor)
+		close_range(3, PAMHELPER_FD_FLOOR - 1, 0);
+	has_floor = 0;
 }

@@ -19,8 +19,7 @@ struct pamhelper_start {
 
 extern struct pamhelper_start pamhelper_start;
 
-/* Gives the numbers below the floor to the modules, when the runtime has made
- * its own descriptors above it. */
+/* Gives the numbers below the floor to the modules, once, where they were taken. */
 void pamhelper_release_floor(void);
 
 #endif

@@ -27,15 +27,20 @@ func (w *worker) countStart() (err error) {
 	if !w.counts {
 		return nil
 	}
+	opened, err := slot.Open(slot.Logins, slot.Unopened, slot.Users)
+	if err != nil {
+		return internal(fmt.Errorf("count the logins: %w", err))
+	}
+	w.slots = counted{opened[0], opened[1], opened[2]}
 	most := w.policy.GetLimits()
-	w.slots.login, err = take(slot.Logins, 0, most.GetLogins())
+	err = take(w.slots.login, 0, most.GetLogins())
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryLogins, "%d logins are going on, no more are allowed (logins in the policy)", most.GetLogins())
 	}
 	if err != nil {
 		return err
 	}
-	w.slots.unopened, err = take(slot.Unopened, 0, most.GetUnopenedLogins())
+	err = take(w.slots.unopened, 0, most.GetUnopenedLogins())
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryUnopened, "%d logins have no open session yet, no more are allowed (unopened_logins in the policy)",
 			most.GetUnopenedLogins())
@@ -54,7 +59,7 @@ func (w *worker) countUser() error {
 		return refuse("user %q cannot be looked up: %v", w.user, err)
 	}
 	most := w.policy.GetLimits().GetLoginsPerUser()
-	w.slots.user, err = take(slot.Users, a.UID, most)
+	err = take(w.slots.user, a.UID, most)
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryLogins, "user %q has %d logins, no more are allowed (logins_per_user in the policy)", w.user, most)
 	}
@@ -74,15 +79,12 @@ func (w *worker) uncount() {
 	}
 }
 
-func take(pool slot.Pool, key, limit uint32) (s *slot.Slot, err error) {
-	err = aboveFloor(func() (err error) {
-		s, err = slot.Take(pool, key, limit)
-		return err
-	})
+func take(s *slot.Slot, key, limit uint32) error {
+	err := s.Take(key, limit)
 	if err != nil && !errors.Is(err, slot.ErrFull) {
-		return nil, internal(fmt.Errorf("count the logins: %w", err))
+		return internal(fmt.Errorf("count the logins: %w", err))
 	}
-	return s, err
+	return err
 }
 
 func busy(retry time.Duration, format string, args ...any) error {

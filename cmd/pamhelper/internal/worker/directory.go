@@ -38,20 +38,7 @@ func (nss) Group(name string) (uint32, error) {
 	return number(group.Gid)
 }
 
-func (nss) GroupsOf(a userprocess.Passwd) (gids []uint32, err error) {
-	ids, err := (&user.User{Username: a.Name, Uid: strconv.Itoa(int(a.UID)), Gid: strconv.Itoa(int(a.GID))}).GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("the groups of %q cannot be looked up: %w", a.Name, err)
-	}
-	for _, id := range ids {
-		gid, err := number(id)
-		if err != nil {
-			return nil, err
-		}
-		gids = append(gids, gid)
-	}
-	return gids, nil
-}
+func (nss) GroupsOf(a userprocess.Passwd) ([]uint32, error) { return a.Groups() }
 
 func number(id string) (uint32, error) {
 	n, err := strconv.ParseUint(id, 10, 32)

@@ -107,7 +107,6 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 	if policyError != nil {
 		held = policy.Builtin()
 	}
-	releaseFloor()
 	printed := logOutput(output, logger)
 
 	w := newWorker(ipc.NewConn(stream), held, options.Debug, logger)
@@ -140,6 +139,7 @@ func newWorker(conn *ipc.Conn, held *pb.Policy, debug *Debug, logger *log.Logger
 	w.life.onStop = func() { conn.SetWriteDeadline(time.Now().Add(closingWrites)) }
 	w.conv = &conversation{w: w}
 	w.start = func(config libpam.Config) (transaction, libpam.Status) {
+		releaseFloor()
 		tx, status := libpam.Start(config)
 		if status != libpam.Success {
 			return nil, status // not a nil pointer in an interface

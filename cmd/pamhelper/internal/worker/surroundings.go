@@ -85,8 +85,8 @@ func captureOutput() (*os.File, error) {
 	return r, nil
 }
 
-// releaseFloor gives the low numbers to the modules, when the runtime's own
-// descriptors, its poller's too, have been opened above them.
+// releaseFloor gives the low numbers to the modules, right before the first of them
+// runs: what this process has opened until then stands above them.
 func releaseFloor() {
 	C.pamhelper_release_floor()
 }

@@ -3,7 +3,6 @@ package worker
 import (
 	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 )
@@ -46,15 +45,11 @@ func setGroups(name string, strict bool) error {
 	if err != nil {
 		return refuse("user %q cannot be looked up: %v", name, err)
 	}
-	ids, err := nss{}.GroupsOf(a)
+	gids, err := a.Groups()
 	if err != nil {
 		return refuse("%v", err)
 	}
-	gids := make([]int, 0, len(ids))
-	for _, id := range ids {
-		gids = append(gids, int(id))
-	}
-	if err := syscall.Setgroups(gids); err != nil {
+	if err := userprocess.SetGroups(gids); err != nil {
 		return refuse("the groups of %q cannot be set: %v", name, err)
 	}
 	return nil
