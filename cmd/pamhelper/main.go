@@ -19,6 +19,8 @@
 // run no module. "pamhelper policy" checks and shows what agents may ask for, and
 // reads files only. "pamhelper watch" shows what modules do in other programs, and
 // refuses anybody but root.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (
