@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SIGNALS 65
+#define FIRST_REALTIME 32 /* the kernel's; the first are the C library's own */
 
 static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
 #define FAULTS (sizeof faults / sizeof *faults)
@@ -165,9 +166,11 @@ void pamhelper_guard_child(const struct sigaction *actions, const void *mask)
 	have_child_mask = 1;
 }
 
-static void put_actions(void)
+/* Those below end. Go depends on none of the real-time signals: what a module does
+ * with these may wait until modules are unloaded. */
+static void put_actions(int end)
 {
-	for (int i = 1; i < SIGNALS; i++) {
+	for (int i = 1; i < end; i++) {
 		struct sigaction now;
 
 		if (sigaction(i, NULL, &now) != 0)
@@ -233,16 +236,16 @@ void pamhelper_guard_enter(void)
 	inside = 1;
 }
 
-static void leave(void)
+static void leave(int end)
 {
 	inside = 0;
-	put_actions();
+	put_actions(end);
 	pthread_sigmask(SIG_SETMASK, &our_mask, NULL);
 }
 
-void pamhelper_guard_leave(void)
+void pamhelper_guard_leave(int loads)
 {
-	leave();
+	leave(loads ? SIGNALS : FIRST_REALTIME);
 	put_ids();
 }
 
@@ -251,7 +254,7 @@ void pamhelper_guard_suspend(void)
 {
 	pamhelper_trace_pause();
 	pthread_sigmask(SIG_SETMASK, &our_mask, &pam_mask);
-	leave();
+	leave(FIRST_REALTIME);
 }
 
 void pamhelper_guard_resume(void)

@@ -131,9 +131,9 @@ int pamhelper_in_module(void);
 /* Once, when the Go runtime has its signal handlers. crash_fd is the protocol's
  * socket, or -1: it stays the caller's. */
 void pamhelper_guard_init(int crash_fd);
-/* Before and after each libpam call. */
+/* Before and after each libpam call; loads says that it may load or unload modules. */
 void pamhelper_guard_enter(void);
-void pamhelper_guard_leave(void);
+void pamhelper_guard_leave(int loads);
 /* Around the conversation, where Go runs inside a libpam call. */
 void pamhelper_guard_suspend(void);
 void pamhelper_guard_resume(void);

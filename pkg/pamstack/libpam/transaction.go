@@ -311,7 +311,7 @@ func (t *Transaction) guarded(function string, call func() error, describe func(
 	C.pamhelper_trace_reset()
 	defer C.pamhelper_trace_reset() // texts may hold secrets
 	defer t.conv.wipe()
-	status := t.inside(call)
+	status := t.inside(function, call)
 	if t.traced != nil {
 		r := takeRecord(t.conv.hidden)
 		trace := Trace{Function: function, Status: status, NotesLost: r.notesLost, TurnsLost: r.callsLost}
@@ -321,9 +321,13 @@ func (t *Transaction) guarded(function string, call func() error, describe func(
 	return status
 }
 
-func (t *Transaction) inside(call func() error) Status {
+func (t *Transaction) inside(function string, call func() error) Status {
+	var loads C.int
+	if function == "pam_start" || function == "pam_end" {
+		loads = 1
+	}
 	C.pamhelper_guard_enter()
-	defer C.pamhelper_guard_leave()
+	defer C.pamhelper_guard_leave(loads)
 	err := call()
 	if halted.Load() {
 		select {} // until the process has ended
