@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 targets='
 	pkg/ipc:FuzzReadFrame
+	pkg/ipc/wire:FuzzDecodeRequest
 	pkg/pamstack:FuzzLoad
 	pkg/pamstack/check:FuzzAnyFileIsChecked
 	pkg/pamstack/check:FuzzLinkerCacheIsReadWithoutPanic

@@ -12,7 +12,8 @@ const module = "github.com/pamhelper/pamhelper"
 // allowed says which of our packages each of ours may import, beside itself.
 var allowed = map[string][]string{
 	"proto":               {},
-	"pkg/ipc":             {"proto"},
+	"pkg/ipc":             {"proto", "pkg/ipc/wire"},
+	"pkg/ipc/wire":        {"proto"},
 	"pkg/ipc/names":       {},
 	"pkg/ipc/ipctest":     {"proto", "pkg/ipc"},
 	"pkg/ipc/terminal":    {"pkg/ipc"},
@@ -46,7 +47,7 @@ var allowed = map[string][]string{
 	"cmd/agent/internal/preflight": {"proto", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check", "cmd/agent/internal/config",
 		"cmd/agent/internal/keyfile"},
 	"cmd/pamhelper/internal/proc":               {},
-	"cmd/pamhelper/internal/record":             {"proto"},
+	"cmd/pamhelper/internal/record":             {"proto", "pkg/ipc/wire"},
 	"cmd/pamhelper/internal/predict":            {"pkg/pamstack", "cmd/pamhelper/internal/stackview"},
 	"cmd/pamhelper/internal/show":               {"pkg/pamstack", "cmd/pamhelper/internal/stackview"},
 	"cmd/pamhelper/internal/stackview":          {"pkg/ipc", "pkg/pamstack"},

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/wire"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -174,12 +175,9 @@ func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 		return nil, c.fail(err)
 	}
 	defer clear(body)
-	if err := proto.Unmarshal(body, m); err != nil {
+	if err := decode(body, m); err != nil {
 		Release(files)
-		if req, ok := m.(*pb.Request); ok {
-			clear(req.GetAnswer().GetText()) // what was decoded before the fault
-		}
-		return nil, c.fail(&ViolationError{Text: "a frame that does not decode"})
+		return nil, c.fail(&ViolationError{Text: err.Error()})
 	}
 	declared := declaredDescriptors(m)
 	if lost && declared > 0 {
@@ -191,6 +189,21 @@ func (c *Conn) read(m proto.Message) ([]*os.File, error) {
 		return nil, c.fail(&ViolationError{Text: fmt.Sprintf("%d descriptors with a message that declares %d", len(files), declared)})
 	}
 	return files, nil
+}
+
+// decode decodes what a worker reads by hand, and everything else with the library.
+func decode(body []byte, m proto.Message) error {
+	if req, ok := m.(*pb.Request); ok {
+		err := wire.DecodeRequest(body, req)
+		if err != nil {
+			clear(req.GetAnswer().GetText()) // what was decoded before the fault
+		}
+		return err
+	}
+	if proto.Unmarshal(body, m) != nil {
+		return wire.ErrMalformed
+	}
+	return nil
 }
 
 // fail records the first error of reading and returns it.

@@ -7,6 +7,9 @@ import (
 	"io"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc/wire"
+	pb "github.com/pamhelper/pamhelper/proto"
 )
 
 // MaxFrame is the longest frame body either side accepts, in bytes.
@@ -36,11 +39,8 @@ func readFrame(r io.Reader, most int) ([]byte, error) {
 		return nil, err
 	}
 	size := binary.BigEndian.Uint32(header[:])
-	if size == 0 {
-		return nil, ErrEmptyFrame
-	}
-	if size > uint32(most) {
-		return nil, fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, size)
+	if err := mayHave(uint64(size), most); err != nil {
+		return nil, err
 	}
 	body := make([]byte, size)
 	if _, err := io.ReadFull(r, body); err != nil {
@@ -60,16 +60,46 @@ func AppendFrame(buf []byte, m proto.Message) ([]byte, error) {
 }
 
 func appendFrame(buf []byte, m proto.Message, most int) ([]byte, error) {
-	size := proto.Size(m)
-	if size == 0 {
-		return buf, ErrEmptyFrame
+	if event, ok := m.(*pb.Event); ok {
+		return appendEvent(buf, event, most)
 	}
-	if size > most {
-		return buf, fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, size)
+	size := proto.Size(m)
+	if err := mayHave(uint64(size), most); err != nil {
+		return buf, err
 	}
 	if free := cap(buf) - len(buf); free < headerLen+size {
 		buf = append(make([]byte, 0, len(buf)+headerLen+size), buf...)
 	}
 	buf = binary.BigEndian.AppendUint32(buf, uint32(size))
 	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(buf, m)
+}
+
+// appendEvent is what a worker writes. It is encoded by hand.
+func appendEvent(buf []byte, e *pb.Event, most int) ([]byte, error) {
+	frame, err := wire.EncodeEvent(headerLen, e)
+	if err != nil {
+		return buf, err
+	}
+	size := len(frame) - headerLen
+	if err := mayHave(uint64(size), most); err != nil {
+		clear(frame)
+		return buf, err
+	}
+	binary.BigEndian.PutUint32(frame, uint32(size))
+	if len(buf) == 0 {
+		return frame, nil
+	}
+	defer clear(frame)
+	return append(buf[:len(buf):len(buf)], frame...), nil
+}
+
+// mayHave holds the size of a frame's body to its bounds.
+func mayHave(size uint64, most int) error {
+	if size == 0 {
+		return ErrEmptyFrame
+	}
+	if size > uint64(most) {
+		return fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, size)
+	}
+	return nil
 }

@@ -66,7 +66,7 @@ func (a *intruder) atPrompt(user string) *peer {
 }
 
 const (
-	noSuchPrompt = "an answer to a prompt that was never given, or a malformed one"
+	noSuchPrompt = "an answer to a prompt that was never given, or one that is too long"
 	noText       = "an answer with a NUL byte, a trailing newline or a control byte"
 )
 
@@ -79,7 +79,7 @@ var confuses = table("CannotConfuseAWorker",
 	sendingBytes("another protocol", []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "frame longer than it may be: 1195725856 bytes"),
 	sendingBytes("what does not decode", append(lengths(3), 0xff, 0xff, 0xff), "a frame that does not decode"),
 	sendingBytes("a megabyte of nested groups", append(lengths(ipc.MaxFrame), bytes.Repeat([]byte{0x7b}, ipc.MaxFrame)...), "a frame that does not decode"),
-	sendingBytes("a request without a body", append(lengths(2), 0x78, 1), "an unknown request with a field this version does not have"),
+	sendingBytes("a request without a body", append(lengths(2), 0x78, 1), "Request with a field this version does not have"),
 	sendingBytes("a megabyte of features", longHello(), "more than 32 features, or a name of more than 64 bytes"),
 	attack{name: "two bodies in one request",
 		do: func(a *intruder) string {
@@ -87,8 +87,8 @@ var confuses = table("CannotConfuseAWorker",
 			step, _ := proto.Marshal(stepRequest(ipc.OpenSession))
 			return a.meet().tell(helloRequest()).hear().bytes(slices.Concat(lengths(uint32(len(begin)+len(step))), begin, step)).rest()
 		},
-		wants: "welcome, VIOLATION: OpenSession is not permitted in phase greeted",
-		logs:  "login that has not begun ended: OpenSession is not permitted in phase greeted",
+		wants: "welcome, VIOLATION: Begin with a field that is there twice",
+		logs:  "login that has not begun ended: Begin with a field that is there twice",
 	},
 	attack{name: "more requests than may wait",
 		do: func(a *intruder) string {

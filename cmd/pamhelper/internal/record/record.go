@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/proto"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc/wire"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -109,10 +109,7 @@ func (h *Held) create(name string) (err error) {
 // Save replaces the record on disk: it is the old one or the new one, whole,
 // whenever this process dies.
 func (h *Held) Save() error {
-	text, err := proto.Marshal(h.Record)
-	if err != nil {
-		return err
-	}
+	text := wire.EncodeRecord(h.Record)
 	defer clear(text)
 	if len(text) > maxRecord {
 		return fmt.Errorf("the login's record would have %d bytes, more than %d: modules set a large environment", len(text), maxRecord)

@@ -162,12 +162,12 @@ func (c *conversation) forget(answers chan *pb.Answer) {
 }
 
 // deliver hands an answer, nil for a cancellation, to the prompt with the id.
-func (c *conversation) deliver(id uint64, answer *pb.Answer, malformed bool) error {
+func (c *conversation) deliver(id uint64, answer *pb.Answer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if malformed || len(answer.GetText()) > maxAnswer || id == 0 || id > c.last {
+	if len(answer.GetText()) > maxAnswer || id == 0 || id > c.last {
 		clear(answer.GetText())
-		return violation("an answer to a prompt that was never given, or a malformed one")
+		return violation("an answer to a prompt that was never given, or one that is too long")
 	}
 	if id != c.last || c.waiting == nil {
 		clear(answer.GetText()) // late: it must not fill another prompt

@@ -3,8 +3,6 @@ package worker
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -195,34 +193,13 @@ func (w *worker) follow(r rule, result outcome) phase {
 	return elsewhere[result]
 }
 
-// permit finds the rule for a request, or says why there is none. A request
-// with anything in it that the schema does not have is not permitted either.
+// permit finds the rule for a request, or says why there is none.
 func (w *worker) permit(req *call) (rule, error) {
 	kind := kindOf(req.Request)
-	if hasUnknown(req.ProtoReflect()) {
-		return rule{}, violation(fmt.Sprintf("%s with a field this version does not have", kind))
-	}
 	for _, r := range w.table {
 		if r.phase == w.phase && r.request == kind {
 			return r, nil
 		}
 	}
 	return rule{}, violation(fmt.Sprintf("%s is not permitted in phase %s", kind, w.phase))
-}
-
-func hasUnknown(m protoreflect.Message) bool {
-	found := len(m.GetUnknown()) > 0
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Message() == nil:
-		case f.IsList():
-			for i := range v.List().Len() {
-				found = found || hasUnknown(v.List().Get(i).Message())
-			}
-		default:
-			found = found || hasUnknown(v.Message())
-		}
-		return !found
-	})
-	return found
 }

@@ -185,9 +185,9 @@ func TestForbiddenRequestsEndTheLogin(t *testing.T) {
 		send []byte
 		text string
 	}{
-		{"unknown request", append(length(3), 0xfa, 0x01, 0), "an unknown request"},
+		{"unknown request", append(length(3), 0xfa, 0x01, 0), "Request with a field this version does not have"},
 		{"unknown field", unknownField, "Account with a field this version does not have"},
-		{"unknown field in an answer", unknownInAnswer, "a malformed one"},
+		{"unknown field in an answer", unknownInAnswer, "Answer with a field this version does not have"},
 		{"a start of a process without the feature", append(length(2), 8<<3|2, 0), "Start without the feature processes"},
 		{"a signal to no process", append(length(4), 9<<3|2, 2, 16, 15), "a signal to a process that was never started"},
 		{"second Hello", frame(t, helloRequest(ipc.Version)), "Hello is not permitted in phase begun"},

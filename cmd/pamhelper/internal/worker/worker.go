@@ -203,9 +203,9 @@ func (w *worker) route(req *call) (err error) {
 	}()
 	switch body := req.GetBody().(type) {
 	case *pb.Request_Answer:
-		return w.conv.deliver(body.Answer.GetId(), body.Answer, hasUnknown(req.ProtoReflect()))
+		return w.conv.deliver(body.Answer.GetId(), body.Answer)
 	case *pb.Request_Cancel:
-		return w.conv.deliver(body.Cancel.GetId(), nil, hasUnknown(req.ProtoReflect()))
+		return w.conv.deliver(body.Cancel.GetId(), nil)
 	case *pb.Request_Hello:
 		if err := bounded(body.Hello); err != nil {
 			return err
@@ -219,9 +219,6 @@ func (w *worker) route(req *call) (err error) {
 			return err
 		}
 	case *pb.Request_Signal:
-		if hasUnknown(req.ProtoReflect()) {
-			return violation("Signal with a field this version does not have")
-		}
 		return w.signal(body.Signal)
 	}
 	select {
