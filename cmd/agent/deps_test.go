@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"cmd/pamhelper/internal/broker": {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/record",
 		"cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/internal/loginrecord": {},
-	"cmd/pamhelper/internal/policy":      {"proto", "pkg/ipc/names"},
+	"cmd/pamhelper/internal/policy":      {"proto", "pkg/ipc/names", "pkg/ipc/wire"},
 	"cmd/pamhelper/internal/policytool": {"proto", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check",
 		"cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/stackview"},
 	// What a configuration and a certificate mean is known without a login.

@@ -19,6 +19,7 @@
 // run no module. "pamhelper policy" checks and shows what agents may ask for, and
 // reads files only. "pamhelper watch" shows what modules do in other programs, and
 // refuses anybody but root.
+//
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 package main
@@ -91,6 +92,10 @@ it would do, without running it, and "pamhelper check" what is wrong with it.
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	if len(os.Args) > 1 && os.Args[1] == "worker" { // one for each login: it pays for no other command
+		cmd.AddCommand(workerCommand())
+		return cmd
 	}
 	cmd.AddCommand(broker.Command(), broker.StageCommand(), workerCommand(), try.Command(), show.Command(), check.Command(),
 		predict.Command(), policytool.Command(), watch.Command(), sweep.Command(), sweep.SessionsCommand())

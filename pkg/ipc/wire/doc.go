@@ -1,5 +1,6 @@
 // Package wire turns the protocol's messages into bytes and back, as a worker does it:
-// it decodes a Request and encodes an Event and a Record.
+// it decodes a Request, encodes an Event and a Record, and
+// decodes the Policy that its broker gives it.
 //
 // The library for protocol buffers would do, and does for everybody else. It prepares
 // each type of message by reflection when that is used for the first time, and a

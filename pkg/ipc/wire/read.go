@@ -112,5 +112,31 @@ func (f field) uint64(to *uint64) error {
 	return f.is(protowire.VarintType)
 }
 
+// texts adds one to a repeated field.
+func (f field) texts(to *[]string) error {
+	f.again = false
+	*to = append(*to, "")
+	return f.text(&(*to)[len(*to)-1])
+}
+
+func (f field) optionalUint32(to **uint32) error {
+	*to = new(uint32)
+	return f.uint32(*to)
+}
+
+func (f field) optionalBool(to **bool) error {
+	is := f.varint != 0
+	*to = &is
+	return f.is(protowire.VarintType)
+}
+
+// message takes the fields of a message inside.
+func (f field) message(each func(field) error) error {
+	if err := f.is(protowire.BytesType); err != nil {
+		return err
+	}
+	return fields(f.bytes, each)
+}
+
 // nothing is for a message without fields.
 func nothing(field) error { return ErrUnknown }

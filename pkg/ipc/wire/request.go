@@ -97,9 +97,7 @@ func helloField(m *pb.Hello, f field) error {
 	case 1:
 		return f.uint32(&m.Version)
 	case 2:
-		f.again = false
-		m.Features = append(m.Features, "")
-		return f.text(&m.Features[len(m.Features)-1])
+		return f.texts(&m.Features)
 	}
 	return ErrUnknown
 }
@@ -135,11 +133,8 @@ func startField(m *pb.Start, f field) error {
 	case 2:
 		return f.variable(&m.Variables)
 	case 3:
-		if err := f.is(protowire.BytesType); err != nil {
-			return err
-		}
 		m.Terminal = new(pb.Terminal)
-		return fields(f.bytes, func(f field) error { return terminalField(m.Terminal, f) })
+		return f.message(func(f field) error { return terminalField(m.Terminal, f) })
 	case 4:
 		return f.uint32(&m.Descriptors)
 	}
@@ -196,13 +191,10 @@ func cancelField(m *pb.Cancel, f field) error {
 
 // variable adds one to a repeated field.
 func (f field) variable(to *[]*pb.Variable) error {
-	f.again = false
-	if err := f.is(protowire.BytesType); err != nil {
-		return err
-	}
 	v := new(pb.Variable)
 	*to = append(*to, v)
-	return fields(f.bytes, func(f field) error {
+	f.again = false
+	return f.message(func(f field) error {
 		switch f.number {
 		case 1:
 			return f.copyTo(&v.Name)

@@ -40,7 +40,11 @@ func (p *policyInForce) reread() error {
 		p.path = policy.Location
 	}
 	read := file.Policy
-	text, err := sealed(policy.Text(read))
+	text, err := policy.Encode(read)
+	if err != nil {
+		return fmt.Errorf("keep the policy: %w", err)
+	}
+	kept, err := sealed(text)
 	if err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
@@ -49,7 +53,7 @@ func (p *policyInForce) reread() error {
 	if p.text != nil {
 		p.text.Close()
 	}
-	p.policy, p.text = read, text
+	p.policy, p.text = read, kept
 	p.longest = max(p.longest, closingOf(read.GetDeadlines()))
 	return nil
 }

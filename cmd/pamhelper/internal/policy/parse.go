@@ -21,6 +21,15 @@ const maxSize = 1 << 20
 // readFile reads an open policy from its beginning, wherever the descriptor stands:
 // it may be shared.
 func readFile(f *os.File, name string) (*File, error) {
+	text, err := readAll(f, name)
+	if err != nil {
+		return nil, err
+	}
+	return parse(text, name)
+}
+
+// readAll reads a regular file of at most maxSize.
+func readAll(f *os.File, name string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, &Problem{Name: name, Text: fmt.Sprintf("cannot be looked at: %v", reason(err))}
@@ -36,7 +45,7 @@ func readFile(f *os.File, name string) (*File, error) {
 	if err != nil {
 		return nil, &Problem{Name: name, Text: fmt.Sprintf("cannot be read: %v", reason(err))}
 	}
-	return parse(text, name)
+	return text, nil
 }
 
 func tooLarge(name string) error {

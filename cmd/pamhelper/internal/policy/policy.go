@@ -8,8 +8,12 @@
 package policy
 
 import (
+	"bytes"
 	"os"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc/wire"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -76,10 +80,19 @@ func OpenDraft(path string) (*File, error) {
 }
 
 // Read is Load from a descriptor that whoever started this process vouches for:
-// who owns the file is not looked at. Several processes may read the same open file
-// at once. Name is for messages.
+// who owns the file is not looked at. It may be what Encode returned, too, which has
+// been checked. Several processes may read the same open file at once. Name is for
+// messages.
 func Read(f *os.File, name string) (*pb.Policy, error) {
-	file, err := readFile(f, name)
+	text, err := readAll(f, name)
+	if err != nil {
+		return nil, err
+	}
+	if message, encoded := bytes.CutPrefix(text, encodedMark); encoded {
+		p := new(pb.Policy)
+		return p, wire.DecodePolicy(message, p)
+	}
+	file, err := parse(text, name)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +106,15 @@ func Parse(text []byte, name string) (*pb.Policy, error) {
 		return nil, err
 	}
 	return file.Policy, nil
+}
+
+// encodedMark begins what Encode returns: no text does.
+var encodedMark = []byte("\x00encoded policy\n")
+
+// Encode returns a policy that has been checked and completed in the form that costs
+// the least to Read.
+func Encode(p *pb.Policy) ([]byte, error) {
+	return proto.MarshalOptions{}.MarshalAppend(bytes.Clone(encodedMark), p)
 }
 
 // Builtin is the policy without a file: logins through the service sshd, proved by
