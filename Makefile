@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs: they install what is
 # missing (Debian, as root), build, and run.
-.PHONY: demo test race build install uninstall check generate bench fuzz differential clean
+.PHONY: demo test race build install uninstall check generate bench microbench fuzz differential clean
 
 demo: build
 	scripts/deps.sh demo
@@ -32,7 +32,17 @@ check:
 generate:
 	scripts/generate.sh
 
-bench:
+# pamhelper beside what does the same without it, as root: one table, and bin/bench.json.
+# BENCH=--quick takes a minute; BENCH='--row ssh --row rate' runs some rows, and
+# BENCH=--help lists them.
+BENCH ?=
+bench: build
+	scripts/deps.sh bench
+	CGO_ENABLED=0 go build -trimpath -o bin/bench ./scripts/bench
+	bin/bench $(BENCH)
+
+# The parts alone: frames, the model of a stack, what tracing costs.
+microbench:
 	scripts/deps.sh test
 	go test -run '^$$' -bench . -benchmem ./...
 

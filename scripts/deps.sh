@@ -1,16 +1,17 @@
 #!/bin/sh
 # Installs the system packages that a task needs and are not there.
-# Usage: scripts/deps.sh build|demo|test|check|generate
+# Usage: scripts/deps.sh build|demo|test|bench|check|generate
 set -eu
 
 case "${1-}" in
 build) want="gcc libc6-dev libpam0g-dev make ca-certificates" ;;
 test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps openssh-server openssh-client git libpam-systemd dbus-daemon keyutils xauth systemd putty-tools dropbear-bin libpam-google-authenticator libpam-oath oathtool" ;;
+bench) want="gcc libc6-dev libpam0g-dev make ca-certificates libpam-modules libpam-runtime login passwd pamtester openssh-server openssh-client sasl2-bin" ;;
 demo) want="libpam-runtime libpam-modules login passwd mount util-linux bsdutils binutils procps openssh-client libpam-oath oathtool" ;;
 check) want="mandoc" ;;
 generate) want="protobuf-compiler" ;;
 *)
-	echo "usage: $0 build|demo|test|check|generate" >&2
+	echo "usage: $0 build|demo|test|bench|check|generate" >&2
 	exit 2
 	;;
 esac
@@ -42,6 +43,9 @@ install_missing() {
 	apt-get install -y -q --no-install-recommends $missing >/dev/null || return
 	case "$missing " in
 	*" openssh-server "*) update-rc.d ssh disable ;;
+	esac
+	case "$missing " in
+	*" sasl2-bin "*) update-rc.d saslauthd disable ;;
 	esac
 }
 install_missing 2>/dev/null && exit 0
