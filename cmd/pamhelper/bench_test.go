@@ -5,63 +5,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
-// The same transaction in every benchmark: four pam_permit lines, from
-// pam_start to pam_end. Numbers of one run are compared, never those of two.
+// Whole logins beside other programs are measured by make bench, in scripts/bench.
 
 var wholeLogin = []ipc.Step{ipc.Authenticate, ipc.Account, ipc.Credentials, ipc.OpenSession, ipc.CloseSession, ipc.End}
-
-func BenchmarkTransaction(b *testing.B) {
-	confdir := benchService(b)
-	reference := compile(b)
-	helper := ipc.Exec{Path: buildHelper(b), Args: []string{"--debug", "--confdir", confdir}}
-
-	b.Run("C in one process", func(b *testing.B) {
-		out, err := exec.Command(reference, confdir, strconv.Itoa(b.N)).Output()
-		if err != nil {
-			b.Fatal(err)
-		}
-		nanoseconds, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(nanoseconds/float64(b.N), "ns/op")
-	})
-	b.Run("C process each", func(b *testing.B) {
-		for b.Loop() {
-			if err := exec.Command(reference, confdir, "1").Run(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("running worker", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			b.StopTimer()
-			client := dialBench(b, helper)
-			b.StartTimer()
-			login(b, client)
-			b.StopTimer()
-			client.Close()
-			b.StartTimer()
-		}
-	})
-	b.Run("worker each", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			client := dialBench(b, helper)
-			login(b, client)
-			client.Close()
-		}
-	})
-}
 
 // What it costs to know which line decided: whole logins, a worker each, through
 // four lines and through as many as Debian's sshd has, with modules that work.
@@ -73,7 +25,7 @@ func BenchmarkTracing(b *testing.B) {
 		name  string
 		lines string
 	}{{"four lines", permitAll}, {"a real stack", manyLines}} {
-		confdir := benchServiceOf(b, stack.lines)
+		confdir := benchService(b, stack.lines)
 		b.Run(stack.name, func(b *testing.B) {
 			ways := []struct {
 				name  string
@@ -102,33 +54,6 @@ func BenchmarkTracing(b *testing.B) {
 			}
 		})
 	}
-}
-
-func BenchmarkSpawn(b *testing.B) {
-	helper := ipc.Exec{Path: buildHelper(b), Args: []string{"--debug"}}
-	b.Run("to first answer", func(b *testing.B) {
-		for b.Loop() {
-			client := dialBench(b, helper)
-			b.StopTimer()
-			client.Close()
-			b.StartTimer()
-		}
-	})
-	b.Run("an empty C process", func(b *testing.B) {
-		for b.Loop() {
-			if err := exec.Command("/bin/true").Run(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func dialBench(b *testing.B, helper ipc.Exec) *ipc.Client {
-	client, err := ipc.Dial(b.Context(), helper, ipc.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return client
 }
 
 func login(b *testing.B, client *ipc.Client) {
@@ -167,9 +92,7 @@ password requisite pam_deny.so
 password required pam_permit.so
 `
 
-func benchService(b *testing.B) string { return benchServiceOf(b, permitAll) }
-
-func benchServiceOf(b *testing.B, lines string) string {
+func benchService(b *testing.B, lines string) string {
 	dir := b.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "bench"), []byte(lines), 0o644); err != nil {
 		b.Fatal(err)
@@ -181,14 +104,6 @@ func buildHelper(b *testing.B) string {
 	path := filepath.Join(b.TempDir(), "pamhelper")
 	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
-}
-
-func compile(b *testing.B) string {
-	path := filepath.Join(b.TempDir(), "transaction")
-	if out, err := exec.Command("cc", "-O2", "-o", path, "testdata/transaction.c", "-lpam").CombinedOutput(); err != nil {
-		b.Fatalf("compile: %v\n%s", err, out)
 	}
 	return path
 }

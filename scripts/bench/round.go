@@ -21,11 +21,11 @@ type contender struct {
 }
 
 // warmUps are rounds whose numbers are thrown away.
-const warmUps = 2
+func warmUps(rounds int) int { return min(2, rounds/3) }
 
 // measure runs the contenders in turn, as often as there are rounds.
 func (t *table) measure(rounds int, contenders []contender) error {
-	for range min(warmUps, rounds) {
+	for range warmUps(rounds) {
 		for _, c := range contenders {
 			if _, err := c.once(); err != nil {
 				return err

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// builtBench builds the bench and what it measures.
+func builtBench(t *testing.T) (dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for namespaces with users and PAM files of their own")
+	}
+	dir = t.TempDir()
+	for name, from := range map[string]string{"pamhelper": "cmd/pamhelper", "agent": "cmd/agent", "bench": "scripts/bench"} {
+		cgo := "CGO_ENABLED=0"
+		if name == "pamhelper" {
+			cgo = "CGO_ENABLED=1"
+		}
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../"+from)
+		cmd.Env = append(os.Environ(), cgo)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, out)
+		}
+	}
+	return dir
+}
+
+// running is a bench that has begun with a row.
+type running struct {
+	cmd       *exec.Cmd
+	namespace string // that of all its processes
+	temporary string // where it has its files
+	stderr    *bufio.Reader
+	stdout    strings.Builder
+}
+
+func startBench(t *testing.T, dir string, args ...string) *running {
+	t.Helper()
+	r := &running{temporary: t.TempDir(), cmd: exec.Command(filepath.Join(dir, "bench"), append([]string{"--programs", dir}, args...)...)}
+	r.cmd.Env = append(os.Environ(), "TMPDIR="+r.temporary)
+	r.cmd.Stdout = &r.stdout
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.cmd.Process.Kill() })
+	r.stderr = bufio.NewReader(stderr)
+	if line, err := r.stderr.ReadString('\n'); err != nil || !strings.HasPrefix(line, "bench: transaction: ") {
+		rest, _ := io.ReadAll(r.stderr)
+		t.Fatalf("got %q, %v\n%s; want the row's name", line, err, rest)
+	}
+	for _, child := range childrenOf(r.cmd.Process.Pid) {
+		r.namespace, _ = os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", child))
+	}
+	if ours, _ := os.Readlink("/proc/self/ns/pid"); r.namespace == "" || r.namespace == ours {
+		t.Fatalf("the bench works in the process namespace %q, want one of its own", r.namespace)
+	}
+	return r
+}
+
+// wait waits for its end, and looks for what it left.
+func (r *running) wait(t *testing.T) (status int, said string) {
+	t.Helper()
+	text, _ := io.ReadAll(r.stderr)
+	r.cmd.Wait()
+	for _, pid := range allProcesses() {
+		if in, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); in == r.namespace {
+			t.Errorf("process %d of the bench is left, want none", pid)
+		}
+	}
+	if left, _ := os.ReadDir(r.temporary); len(left) > 0 {
+		t.Errorf("files that are left: %v, want none", left)
+	}
+	return r.cmd.ProcessState.ExitCode(), string(text)
+}
+
+func TestARowHasAllContendersAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := builtBench(t)
+	file := filepath.Join(dir, "bench.json")
+	const rounds = 3
+	r := startBench(t, dir, "--quick", "--row", "transaction", "--rounds", fmt.Sprint(rounds), "--json", file)
+	if status, said := r.wait(t); status != 0 {
+		t.Fatalf("status %d, want 0\n%s%s", status, r.stdout.String(), said)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Machine.Cores < 1 || got.Machine.Kernel == "" || got.Machine.OpenSSH == "" || got.Date.IsZero() {
+		t.Errorf("the machine: got %+v, want its cores, kernel and versions", got.Machine)
+	}
+	if len(got.Tables) != 2 {
+		t.Fatalf("got %d tables, want one for each stack", len(got.Tables))
+	}
+	for _, table := range got.Tables {
+		expectContenders(t, table, rounds)
+		if !strings.Contains(r.stdout.String(), table.Case) {
+			t.Errorf("the text lacks %q", table.Case)
+		}
+	}
+}
+
+// expectContenders looks for all who can make a transaction, in every round.
+func expectContenders(t *testing.T, table *table, rounds int) {
+	t.Helper()
+	for _, name := range []string{repeatedC, processC, waitingC, pamtester, cold} {
+		wall := table.line(name).figure(wallFigure)
+		if wall == nil || wall.Samples != rounds || wall.Median <= 0 {
+			t.Errorf("%s, %s: got %+v, want %d samples of some time", table.Case, name, wall, rounds)
+		}
+	}
+	if !slices.ContainsFunc(table.Ratios, func(r ratio) bool { return r.What == "cold : pamtester" && r.Target == "at most 1.8" }) {
+		t.Errorf("%s: got the ratios %+v, want one of cold to pamtester with its target", table.Case, table.Ratios)
+	}
+}
+
+func TestAnInterruptedBenchEndsWhatItStarted(t *testing.T) {
+	t.Parallel()
+	dir := builtBench(t)
+	file := filepath.Join(dir, "bench.json")
+	r := startBench(t, dir, "--row", "transaction", "--rounds", "1000000", "--json", file)
+	started := func() bool {
+		children := childrenOf(r.cmd.Process.Pid)
+		return len(children) == 1 && len(childrenOf(children[0])) > 1
+	}
+	if err := eventually(started, "a broker and the program in C"); err != nil {
+		t.Fatal(err)
+	}
+	r.cmd.Process.Signal(syscall.SIGINT)
+	if status, said := r.wait(t); status != 1 || !strings.Contains(said, "interrupted") {
+		t.Errorf("got status %d, %q; want 1 and interrupted", status, said)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("there are results of an interrupted run")
+	}
+}
