@@ -100,21 +100,56 @@ func Dial(ctx context.Context, launcher Launcher, options Options) (*Client, err
 	return client, nil
 }
 
+// DialLogin is Dial and Login at once: a login without prompts costs one round trip,
+// the greeting included. On an error without a client there is no worker; one of the
+// login comes with the client, as Login returns it.
+func DialLogin(ctx context.Context, launcher Launcher, options Options, login Login, steps ...Step) (*Client, []Result, error) {
+	requests, expected, err := asked(beginOf(login, options), steps, MaxQueued)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream, err := launcher.Launch(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := newClient(stream, options)
+	c.turn <- struct{}{} // the results are for this call
+	if err := c.meet(ctx, stream, requests...); err != nil {
+		stream.Close()
+		return nil, nil, err
+	}
+	defer c.release()
+	results, err := c.results(ctx, expected)
+	return c, results, err
+}
+
 // NewClient takes over a stream to a worker and greets it. On an error the
 // stream is still the caller's.
 func NewClient(ctx context.Context, stream net.Conn, options Options) (*Client, error) {
-	c := &Client{
+	c := newClient(stream, options)
+	if err := c.meet(ctx, stream); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func newClient(stream net.Conn, options Options) *Client {
+	return &Client{
 		conn: NewConn(stream), options: options, started: map[uint32]*Process{},
 		turn: make(chan struct{}, 1), events: make(chan event), closed: make(chan struct{}),
 	}
+}
+
+// meet greets the worker, and asks for what may come right behind the greeting.
+func (c *Client) meet(ctx context.Context, stream net.Conn, requests ...proto.Message) error {
 	stop := interruptible(ctx, stream)
-	welcome, err := c.greet()
+	welcome, err := c.greet(requests)
 	stop()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.limits, c.libpam = welcome.GetLimits(), welcome.GetLibpam()
 	c.binary = slices.Contains(welcome.GetFeatures(), FeatureBinaryPrompt)
@@ -125,10 +160,10 @@ func NewClient(ctx context.Context, stream net.Conn, options Options) (*Client, 
 		defer gone()
 		c.receive()
 	}()
-	return c, nil
+	return nil
 }
 
-func (c *Client) greet() (*pb.Welcome, error) {
+func (c *Client) greet(behind []proto.Message) (*pb.Welcome, error) {
 	hello := &pb.Hello{Version: Version, Features: []string{FeatureProcesses}}
 	if _, ok := c.options.Conversation.(BinaryConversation); ok {
 		hello.Features = append(hello.Features, FeatureBinaryPrompt)
@@ -137,7 +172,7 @@ func (c *Client) greet() (*pb.Welcome, error) {
 		hello.Features = append(hello.Features, FeatureTrace)
 	}
 	// Where this fails, the worker may have said why before it left.
-	writeErr := c.conn.Write(&pb.Request{Body: &pb.Request_Hello{Hello: hello}})
+	writeErr := c.conn.Write(append([]proto.Message{&pb.Request{Body: &pb.Request_Hello{Hello: hello}}}, behind...)...)
 	event, files, err := c.conn.ReadEvent()
 	Release(files) // a greeting has none
 	if err != nil && writeErr != nil {
@@ -214,20 +249,24 @@ func (c *Client) End(ctx context.Context) (Result, error) { return c.one(c.Do(ct
 // Login sends Begin and the steps after it at once: a login without prompts
 // costs one round trip.
 func (c *Client) Login(ctx context.Context, login Login, steps ...Step) ([]Result, error) {
+	return c.do(ctx, beginOf(login, c.options), steps)
+}
+
+func beginOf(login Login, options Options) *pb.Request {
 	begin := &pb.Begin{
 		Service:         login.Service,
 		User:            []byte(login.User),
 		Rhost:           login.Rhost,
 		Ruser:           []byte(login.Ruser),
 		LoginId:         login.ID,
-		LoginTimeoutMs:  milliseconds(c.options.LoginTimeout),
-		PromptTimeoutMs: milliseconds(c.options.PromptTimeout),
-		CloseTimeoutMs:  milliseconds(c.options.CloseTimeout),
+		LoginTimeoutMs:  milliseconds(options.LoginTimeout),
+		PromptTimeoutMs: milliseconds(options.PromptTimeout),
+		CloseTimeoutMs:  milliseconds(options.CloseTimeout),
 	}
 	for _, v := range login.Variables {
 		begin.Variables = append(begin.Variables, &pb.Variable{Name: []byte(v.Name), Value: []byte(v.Value)})
 	}
-	return c.do(ctx, &pb.Request{Body: &pb.Request_Begin{Begin: begin}}, steps)
+	return &pb.Request{Body: &pb.Request_Begin{Begin: begin}}
 }
 
 // Do asks for steps in order, all at once. It returns a Result for each step
@@ -275,21 +314,28 @@ func (c *Client) Close() error {
 	return err
 }
 
-func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Result, error) {
-	var requests []proto.Message
-	var expected []Step
+// asked is what asks for steps, and the steps whose results answer it.
+func asked(begin *pb.Request, steps []Step, most int) (requests []proto.Message, expected []Step, err error) {
 	if begin != nil {
 		requests, expected = append(requests, begin), append(expected, Begin)
 	}
 	for _, step := range steps {
 		request := step.request()
 		if request == nil {
-			return nil, fmt.Errorf("%s cannot be asked for as a step", step)
+			return nil, nil, fmt.Errorf("%s cannot be asked for as a step", step)
 		}
 		requests, expected = append(requests, request), append(expected, step)
 	}
-	if most := int(c.limits.GetMaxQueued()); len(requests) > most {
-		return nil, fmt.Errorf("%d steps at once; the helper takes %d", len(requests), most)
+	if len(requests) > most {
+		return nil, nil, fmt.Errorf("%d steps at once; the helper takes %d", len(requests), most)
+	}
+	return requests, expected, nil
+}
+
+func (c *Client) do(ctx context.Context, begin *pb.Request, steps []Step) ([]Result, error) {
+	requests, expected, err := asked(begin, steps, int(c.limits.GetMaxQueued()))
+	if err != nil {
+		return nil, err
 	}
 	if err := c.take(ctx); err != nil {
 		return nil, err

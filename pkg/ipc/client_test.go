@@ -162,6 +162,59 @@ func TestVersionMismatch(t *testing.T) {
 	}
 }
 
+func TestDialLoginGreetsAndLogsInAtOnce(t *testing.T) {
+	var who person
+	h := authenticating(func(c *ipctest.Call) ipc.Code {
+		if string(c.Prompt(false, "Password: ")) != "secret" {
+			return ipc.AuthErr
+		}
+		return ipc.Success
+	})
+	client, results, err := ipc.DialLogin(t.Context(), h, ipc.Options{Conversation: &who}, alice, ipc.Authenticate, ipc.Account, ipc.OpenSession)
+	var violation *ipc.ViolationError
+	if client == nil || len(results) != 3 || !errors.As(err, &violation) {
+		t.Fatalf("got %d results and %v, want 3 and a violation: no credentials before the session", len(results), err)
+	}
+	client.Close()
+	client, results, err = ipc.DialLogin(t.Context(), h, ipc.Options{Conversation: &who}, alice, ipc.Authenticate, ipc.Account)
+	if err != nil || len(results) != 3 {
+		t.Fatalf("got %d results and %v, want 3", len(results), err)
+	}
+	defer client.Close()
+	if _, err := client.Do(t.Context(), ipc.Credentials, ipc.OpenSession, ipc.CloseSession, ipc.End); err != nil {
+		t.Errorf("then: %v", err)
+	}
+	if want := []string{"off:Password: ", "off:Password: "}; !slices.Equal(who.seen, want) {
+		t.Errorf("asked %q, want %q", who.seen, want)
+	}
+}
+
+// neverAsked is a launcher that must not be asked for a worker.
+type neverAsked struct{ *testing.T }
+
+func (t neverAsked) Launch(context.Context) (net.Conn, error) {
+	t.Error("a worker was started")
+	return nil, errors.New("there is none")
+}
+
+func TestDialLoginGivesAClientForEveryWorkerThatAnswered(t *testing.T) {
+	wrong := authenticating(func(*ipctest.Call) ipc.Code { return ipc.AuthErr })
+	client, results, err := ipc.DialLogin(t.Context(), wrong, ipc.Options{}, alice, ipc.Authenticate, ipc.Account)
+	if client == nil || len(results) != 3 || !results[2].Skipped || !errors.Is(err, ipc.AuthErr) {
+		t.Fatalf("a wrong password: client %v, results %v, error %v; want a client, 3 results, %v", client, results, err, ipc.AuthErr)
+	}
+	client.Close()
+	for name, h := range map[string]*ipctest.Helper{"another version": {Version: 9}, "busy": {Busy: &ipc.BusyError{RetryAfter: time.Second}}} {
+		if client, results, err := ipc.DialLogin(t.Context(), h, ipc.Options{}, alice, ipc.Authenticate); client != nil || results != nil || err == nil {
+			t.Errorf("%s: client %v, results %v, error %v; want an error alone", name, client, results, err)
+		}
+		h.Wait()
+	}
+	if _, _, err := ipc.DialLogin(t.Context(), neverAsked{t}, ipc.Options{}, alice, slices.Repeat([]ipc.Step{ipc.Account}, ipc.MaxQueued)...); err == nil {
+		t.Error("more steps than a worker takes were sent")
+	}
+}
+
 func TestBusyHelperSaysWhenToTryAgain(t *testing.T) {
 	want := ipc.BusyError{RetryAfter: 1500 * time.Millisecond, Text: "100 logins have no open session yet"}
 	check := func(when string, err error) {

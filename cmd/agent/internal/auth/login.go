@@ -142,13 +142,13 @@ func (l *Login) begin(user, service string, steps ...ipc.Step) error {
 	if err != nil {
 		return err
 	}
-	client, err := ipc.Dial(l.ctx, l.settings.Launcher, ipc.Options{Conversation: &l.talk})
-	if err != nil {
+	login := ipc.Login{Service: service, User: user, Rhost: l.rhost, Variables: variables, ID: l.journal.ID}
+	client, results, err := ipc.DialLogin(l.ctx, l.settings.Launcher, ipc.Options{Conversation: &l.talk}, login, steps...)
+	if client == nil {
 		return &helperError{err}
 	}
 	l.client = client
-	login := ipc.Login{Service: service, User: user, Rhost: l.rhost, Variables: variables, ID: l.journal.ID}
-	return l.noted(client.Login(l.ctx, login, steps...))
+	return l.noted(results, err)
 }
 
 // account asks whether the user may log in now, and has an expired password
