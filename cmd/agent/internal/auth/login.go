@@ -30,6 +30,7 @@ type Login struct {
 	accounted    bool        // account has said that the user may log in
 	expired      bool        // and that the password has to be changed
 	retired      sync.WaitGroup
+	failures     int // attempts that failed
 }
 
 // factor is who somebody is by a key or certificate. The zero value is who has

@@ -59,6 +59,9 @@ func isHelpers(err error) bool {
 		errors.Is(err, ipc.ErrHelperDied) || errors.Is(err, ipc.ErrInternal) || errors.Is(err, ipc.ErrStopped)
 }
 
+// Failures is how many attempts have failed. Each has its line in the log.
+func (l *Login) Failures() int { return l.failures }
+
 func (l *Login) succeeded(user, method string) {
 	values := []any{"method", method, "user", journal.Text(user)}
 	if l.factor.key != nil {

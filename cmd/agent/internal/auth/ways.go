@@ -32,12 +32,18 @@ func (l *Login) ServerConfig() *ssh.ServerConfig {
 	return c
 }
 
-// refused logs what was refused without an attempt: a key that is not the user's,
-// a certificate for another address, a method that is not there.
+// refused counts what was refused, and logs what was without having begun: a key
+// that is not the user's, a certificate for another address, a method that is not
+// there. The question for the methods that there are is no attempt, and a first
+// factor no failed one.
 func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
 	var partial *ssh.PartialSuccessError
-	if err == nil || errors.Is(err, errDenied) || errors.Is(err, ssh.ErrNoAuth) || errors.As(err, &partial) {
+	if err == nil || errors.Is(err, ssh.ErrNoAuth) || errors.As(err, &partial) {
 		return
+	}
+	l.failures++
+	if errors.Is(err, errDenied) {
+		return // logged where it failed
 	}
 	l.journal.Info("not taken", "method", journal.Text(method), "user", journal.Text(conn.User()), "why", journal.Text(err.Error()))
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +68,7 @@ func (c *connection) serve() {
 	defer c.undo(login)
 	conn, channels, requests, err := ssh.NewServerConn(c.stream, login.ServerConfig())
 	if err != nil {
-		c.journal.Always("disconnected before a login", "why", journal.Text(c.reason(err)))
+		c.journal.Always("disconnected before a login", "why", journal.Text(c.reason(login, err)))
 		return
 	}
 	c.stream.SetDeadline(time.Time{})
@@ -78,21 +77,15 @@ func (c *connection) serve() {
 }
 
 // reason is why nobody logged in. What the attempts failed with has been logged.
-func (c *connection) reason(err error) string {
+func (c *connection) reason(login *auth.Login, err error) string {
 	var failed *ssh.ServerAuthError
 	switch {
 	case errors.As(err, &failed):
-		return fmt.Sprintf("attempts that failed: %d", len(slices.DeleteFunc(failed.Errors, isNoAttempt)))
+		return fmt.Sprintf("attempts that failed: %d", login.Failures())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Sprintf("not logged in after %s", c.settings.LoginTimeout)
 	}
 	return err.Error()
-}
-
-// isNoAttempt is the question for the methods there are, and a first factor.
-func isNoAttempt(err error) bool {
-	var partial *ssh.PartialSuccessError
-	return errors.Is(err, ssh.ErrNoAuth) || errors.As(err, &partial)
 }
 
 // session opens the session and serves its channels.

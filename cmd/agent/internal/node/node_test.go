@@ -169,6 +169,42 @@ func TestEachAttemptHasAWorkerAndThereAreThree(t *testing.T) {
 	}
 }
 
+// TestTheLogCountsTheAttemptsThatFailed and nothing else: not the library's end of a
+// connection that has had its three, and not a first factor.
+func TestTheLogCountsTheAttemptsThatFailed(t *testing.T) {
+	t.Parallel()
+	wrong := func(string, string, []string, []bool) ([]string, error) { return []string{"wrong"}, nil }
+	for name, c := range map[string]struct {
+		ways     []ssh.AuthMethod
+		failures int
+	}{
+		"the question for methods":    {nil, 0},
+		"one password":                {[]ssh.AuthMethod{ssh.Password("wrong")}, 1},
+		"as many as there may be":     {[]ssh.AuthMethod{ssh.RetryableAuthMethod(ssh.Password("wrong"), 10)}, auth.MaxTries},
+		"one of each":                 {[]ssh.AuthMethod{ssh.Password("wrong"), ssh.KeyboardInteractive(wrong)}, 2},
+		"a first factor alone":        {[]ssh.AuthMethod{ssh.PublicKeys(key(t, 2))}, 0},
+		"a first factor and a second": {[]ssh.AuthMethod{ssh.PublicKeys(key(t, 2)), ssh.KeyboardInteractive(wrong)}, 1},
+		"a first factor and many": {[]ssh.AuthMethod{ssh.PublicKeys(key(t, 2)),
+			ssh.RetryableAuthMethod(ssh.KeyboardInteractive(wrong), 10)}, auth.MaxTries},
+		"a key that is not listed": {[]ssh.AuthMethod{ssh.PublicKeys(key(t, 3))}, 1},
+	} {
+		s := serve(t, stack(asks), func(n *node.Settings) {
+			n.Auth.AuthorizedKeys = func(string) ([]ssh.PublicKey, error) { return []ssh.PublicKey{key(t, 2).PublicKey()}, nil }
+		})
+		if _, err := s.dial(nil, c.ways...); err == nil {
+			t.Errorf("%s: let in", name)
+		}
+		s.logs("disconnected before a login")
+		if want := fmt.Sprintf("attempts that failed: %d", c.failures); !strings.Contains(s.log.String(), want) {
+			t.Errorf("%s: the log is\n%s\nwant %s", name, s.log, want)
+		}
+		lines := strings.Count(s.log.String(), `msg="login failed"`) + strings.Count(s.log.String(), `msg="not taken"`)
+		if lines != c.failures {
+			t.Errorf("%s: got %d lines of failures, want %d; the log:\n%s", name, lines, c.failures, s.log)
+		}
+	}
+}
+
 func TestAPasswordAnswersOneHiddenQuestion(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
