@@ -50,7 +50,7 @@ func TestCheckTellsAllProblemsOfAConfiguration(t *testing.T) {
 	want := `error    FILE:2:9: ssh_service.pam.enable is not known; did you mean enabled?
 error    FILE:3:3: ssh_service.port is not known; the keys of ssh_service are enabled, listen_addr, host_keys, ` +
 		`trusted_user_ca_keys, authorized_keys, password_service_name, pam, login_timeout, max_unauthenticated_connections, ` +
-		`keepalive_interval, keepalive_count_max, drain_timeout
+		`max_channels, keepalive_interval, keepalive_count_max, drain_timeout
 2 errors, 0 warnings
 `
 	if got != want || status != exitFound {

@@ -38,7 +38,7 @@ func settingsOf(conf *config.Config, launcher ipc.Launcher) (*node.Settings, err
 		in.AuthorizedKeys = func(user string) ([]ssh.PublicKey, error) { return authorizedKeys(conf.SSH.AuthorizedKeysOf(user)) }
 	}
 	return &node.Settings{
-		Auth: in, LoginTimeout: conf.SSH.LoginTimeout, MaxUnauthenticated: conf.SSH.MaxUnauthenticated,
+		Auth: in, LoginTimeout: conf.SSH.LoginTimeout, MaxUnauthenticated: conf.SSH.MaxUnauthenticated, MaxChannels: conf.SSH.MaxChannels,
 		KeepaliveInterval: conf.SSH.KeepaliveInterval, KeepaliveCount: conf.SSH.KeepaliveCount, DrainTimeout: conf.SSH.DrainTimeout,
 	}, nil
 }

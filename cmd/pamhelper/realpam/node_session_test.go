@@ -15,7 +15,12 @@ import (
 // forKeys is a node that lets users in by their keys and passwords.
 func forKeys(t *testing.T, users ...string) *node {
 	t.Helper()
-	n := keyed(t, helperWith(t, unixStack, nil), twoFactors)
+	return forKeysWith(t, twoFactors, users...)
+}
+
+func forKeysWith(t *testing.T, lines string, users ...string) *node {
+	t.Helper()
+	n := keyed(t, helperWith(t, unixStack, nil), lines)
 	for _, user := range users {
 		writeFile(t, n.path(user+".keys"), readFile(t, n.path("key.pub")))
 	}
@@ -155,7 +160,8 @@ func there(path string) string {
 // TestManyChannelsOfOneConnection are a hundred at once, each with its own process.
 func TestManyChannelsOfOneConnection(t *testing.T) {
 	t.Parallel()
-	n := forKeys(t, "node9")
+	const many = 100
+	n := forKeysWith(t, fmt.Sprintf("  max_channels: %d\n", many)+strings.TrimPrefix(twoFactors, "\n"), "node9")
 	c := n.byKey("node9")
 	control := n.path("control")
 	c.args = []string{"-M", "-N", "-S", control}
@@ -168,7 +174,6 @@ func TestManyChannelsOfOneConnection(t *testing.T) {
 		master.Wait()
 	}()
 	eventually(t, func() bool { _, err := os.Stat(control); return err == nil }, "ssh's control socket")
-	const many = 100
 	dir := "/home/node9/"
 	wait := "touch " + dir + "%d; while [ ! -e " + dir + "go ]; do sleep 0.05; done; echo %d"
 	var running []*exec.Cmd

@@ -44,6 +44,9 @@ type SSHService struct {
 	LoginTimeout time.Duration
 	// MaxUnauthenticated is how many connections may be logging in at once.
 	MaxUnauthenticated int
+	// MaxChannels is how many shells, commands and subsystems may be open at once
+	// on one connection.
+	MaxChannels int
 	// KeepaliveInterval is how long a client may be silent before it is asked for
 	// a sign of life; 0: never. After KeepaliveCount unanswered ones it is gone.
 	KeepaliveInterval time.Duration

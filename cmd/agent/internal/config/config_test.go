@@ -51,7 +51,7 @@ func TestWhatIsLeftOutHasItsDefault(t *testing.T) {
 		SSH: SSHService{
 			Enabled: true, ListenAddr: "0.0.0.0:3022", HostKeys: []string{"/etc/pamhelper/ssh_host_ed25519_key"},
 			PAM:          PAM{Enabled: true, ServiceName: "sshd"},
-			LoginTimeout: 2 * time.Minute, MaxUnauthenticated: 100,
+			LoginTimeout: 2 * time.Minute, MaxUnauthenticated: 100, MaxChannels: 10,
 			KeepaliveInterval: 5 * time.Minute, KeepaliveCount: 3, DrainTimeout: 30 * time.Second,
 		},
 		Log: Log{Level: "info", Format: "text"},
@@ -80,7 +80,7 @@ func TestEveryKeyIsTaken(t *testing.T) {
 			PAM: PAM{Enabled: true, ServiceName: "teleport", Environment: []Variable{
 				{Name: "SITE"}, {Name: "EMAIL"}, {Name: "MAILBOX"}, {Name: "TEAMS"},
 			}},
-			LoginTimeout: 2 * time.Minute, MaxUnauthenticated: 100,
+			LoginTimeout: 2 * time.Minute, MaxUnauthenticated: 100, MaxChannels: 10,
 			KeepaliveInterval: 5 * time.Minute, KeepaliveCount: 3, DrainTimeout: 30 * time.Second,
 		},
 		Auth: AuthService{
@@ -213,6 +213,7 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"not off", ssh("login_timeout: 0"), []string{`3:18: ssh_service.login_timeout: 0s is not from 1s to 1h`}},
 		{"negative", ssh("drain_timeout: -1s"), []string{`3:18: ssh_service.drain_timeout: -1s is not from 1s to 24h, or 0`}},
 		{"too many", ssh("max_unauthenticated_connections: 1000000"), []string{`3:36: ssh_service.max_unauthenticated_connections: 1000000 is not from 1 to 100000`}},
+		{"no channels", ssh("max_channels: 0"), []string{`3:17: ssh_service.max_channels: 0 is not from 1 to 1000`}},
 		{"octal", ssh("keepalive_count_max: 0x3"), []string{`3:24: ssh_service.keepalive_count_max: "0x3" is not a number from 1 to 100`}},
 		{"many digits", ssh("keepalive_count_max: 99999999999999999999"), []string{`3:24: ssh_service.keepalive_count_max: "99999999999999999999" is not a number from 1 to 100`}},
 

@@ -49,6 +49,7 @@ func readSSH(s section) SSHService {
 		PasswordServiceName: s.service("password_service_name", ""),
 		LoginTimeout:        s.duration("login_timeout", 2*time.Minute, time.Second, time.Hour, false),
 		MaxUnauthenticated:  s.int("max_unauthenticated_connections", 100, 1, 100000),
+		MaxChannels:         s.int("max_channels", 10, 1, 1000),
 		KeepaliveInterval:   s.duration("keepalive_interval", 5*time.Minute, time.Second, 24*time.Hour, true),
 		KeepaliveCount:      s.int("keepalive_count_max", 3, 1, 100),
 		DrainTimeout:        s.duration("drain_timeout", 30*time.Second, time.Second, 24*time.Hour, true),

@@ -13,7 +13,7 @@ var keys = map[string][]string{
 	"": {"ssh_service", "auth_service", "helper", "log"},
 	"ssh_service": {
 		"enabled", "listen_addr", "host_keys", "trusted_user_ca_keys", "authorized_keys", "password_service_name", "pam",
-		"login_timeout", "max_unauthenticated_connections", "keepalive_interval", "keepalive_count_max", "drain_timeout",
+		"login_timeout", "max_unauthenticated_connections", "max_channels", "keepalive_interval", "keepalive_count_max", "drain_timeout",
 	},
 	"ssh_service.pam": {"enabled", "service_name", "use_pam_auth", "account_first", "environment"},
 	"auth_service":    {"message_of_the_day", "message_of_the_day_exempt_roles"},

@@ -112,7 +112,7 @@ func (c *connection) session(ctx context.Context, login *auth.Login, conn *ssh.S
 	beside.Go(func() { c.watchHelper(login.Client(), conn, served) })
 	s := &session.Login{
 		Client: login.Client(), Permits: login.Permits(), Journal: c.journal,
-		Messages: messages, Variables: c.variables(),
+		Messages: messages, Variables: c.variables(), MaxChannels: c.settings.MaxChannels,
 	}
 	s.Serve(c.ctx, channels)
 }

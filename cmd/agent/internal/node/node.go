@@ -20,6 +20,8 @@ type Settings struct {
 	// MaxUnauthenticated connections may be there whose session is not open. An
 	// address may have as many of them as are still free.
 	MaxUnauthenticated int
+	// MaxChannels may be open at once on one connection.
+	MaxChannels int
 	// A client that has been silent for KeepaliveInterval is asked for a sign of
 	// life, and given up after KeepaliveCount that did not come. 0: never.
 	KeepaliveInterval time.Duration

@@ -11,10 +11,6 @@ import (
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
-// maxChannels are open at once on one connection. x/crypto/ssh holds up to 2 MiB
-// of what a client has sent into a channel and its process has not read.
-const maxChannels = 128
-
 // Login is what the channels of a connection have in common.
 type Login struct {
 	Client  *ipc.Client
@@ -25,6 +21,10 @@ type Login struct {
 	Messages string
 	// Variables are those of the connection, for every process.
 	Variables []ipc.Variable
+	// MaxChannels may be open at once. x/crypto/ssh holds up to 2 MiB of what a
+	// client has sent into one and its process has not read, and in packets of a
+	// byte that is 48 times as much.
+	MaxChannels int
 
 	mu   sync.Mutex
 	open int
@@ -41,7 +41,7 @@ func (l *Login) Serve(ctx context.Context, channels <-chan ssh.NewChannel) {
 			continue
 		}
 		if !l.enter() {
-			l.Journal.Warn("too many channels")
+			l.Journal.Warn("too many channels", "most", l.MaxChannels)
 			asked.Reject(ssh.ResourceShortage, "too many channels are open on this connection")
 			continue
 		}
@@ -73,7 +73,7 @@ func (l *Login) refuse(asked ssh.NewChannel) {
 func (l *Login) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open == maxChannels {
+	if l.open >= l.MaxChannels {
 		return false
 	}
 	l.open++
