@@ -41,9 +41,9 @@ func newGround(t *testing.T) ground {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.write("host_key", 0o600, string(pem.EncodeToMemory(block)))
-	g.write("ca.pub", 0o644, string(ssh.MarshalAuthorizedKey(key)))
-	g.write("keys/alice", 0o644, string(ssh.MarshalAuthorizedKey(key)))
+	g.writeAsItIs("host_key", 0o600, string(pem.EncodeToMemory(block)))
+	g.writeAsItIs("ca.pub", 0o644, string(ssh.MarshalAuthorizedKey(key)))
+	g.writeAsItIs("keys/alice", 0o644, string(ssh.MarshalAuthorizedKey(key)))
 	g.write("teleport_acct", 0o755, "#!/bin/sh\nexit 0\n")
 	g.write("pam.d/teleport", 0o644, "account required pam_exec.so DIR/teleport_acct\nsession required pam_motd.so\nsession required pam_permit.so\n")
 	g.write("pam.d/passwords", 0o644, "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n")
@@ -54,11 +54,17 @@ func newGround(t *testing.T) ground {
 // write makes a file below the directory; DIR in its text is the directory.
 func (g ground) write(name string, mode os.FileMode, text string) {
 	g.Helper()
+	g.writeAsItIs(name, mode, strings.ReplaceAll(text, "DIR", g.dir))
+}
+
+// writeAsItIs is for keys: base64 can have a DIR in it.
+func (g ground) writeAsItIs(name string, mode os.FileMode, text string) {
+	g.Helper()
 	file := filepath.Join(g.dir, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		g.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "DIR", g.dir)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		g.Fatal(err)
 	}
 	if err := os.Chmod(file, mode); err != nil {
