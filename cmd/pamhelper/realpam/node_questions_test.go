@@ -143,17 +143,29 @@ func TestNodeShowsTheSessionsMessagesInAShellOnly(t *testing.T) {
 func TestNodeServesOtherClients(t *testing.T) {
 	t.Parallel()
 	n := nodeWith(t, helperWith(t, unixStack, nil), passwords)
+	runCmd(t, n.plink("node5", "id -un; exit 3")).expect(t, 3, "node5\n", "")
+	runCmd(t, n.dbclient("node5", "id -un; exit 4")).expect(t, 4, "node5\n", "")
+}
+
+// plink is PuTTY's client.
+func (n *node) plink(user, line string) *exec.Cmd {
+	n.t.Helper()
 	fingerprint, err := exec.Command("ssh-keygen", "-l", "-f", n.path("host.pub")).Output()
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
 	hostKey := strings.Fields(string(fingerprint))[1]
-	writeFile(t, n.path("secret"), password+"\n")
-	plink := exec.Command("plink", "-batch", "-ssh", "-P", fmt.Sprint(n.port), "-l", "node5", "-hostkey", hostKey, "-pwfile", n.path("secret"), loopback, "id -un; exit 3")
-	plink.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH")}
-	runCmd(t, plink).expect(t, 3, "node5\n", "")
-	dropbear := exec.Command("dbclient", "-y", "-p", fmt.Sprint(n.port), "-l", "node5", loopback, "id -un; exit 4")
-	dropbear.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH"), "DROPBEAR_PASSWORD=" + password}
-	dropbear.Stdin = strings.NewReader("")
-	runCmd(t, dropbear).expect(t, 4, "node5\n", "")
+	writeFile(n.t, n.path("secret"), password+"\n")
+	cmd := exec.Command("plink", "-batch", "-ssh", "-P", fmt.Sprint(n.port), "-l", user, "-hostkey", hostKey, "-pwfile", n.path("secret"), loopback, line)
+	cmd.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH")}
+	return cmd
+}
+
+// dbclient is Dropbear's.
+func (n *node) dbclient(user, line string) *exec.Cmd {
+	n.t.Helper()
+	cmd := exec.Command("dbclient", "-y", "-p", fmt.Sprint(n.port), "-l", user, loopback, line)
+	cmd.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH"), "DROPBEAR_PASSWORD=" + password}
+	cmd.Stdin = strings.NewReader("")
+	return cmd
 }

@@ -14,6 +14,7 @@ import (
 type node struct {
 	t    *testing.T
 	dir  string // the agent's own
+	host string // where it listens
 	port int
 	cmd  *exec.Cmd
 	log  workerLog
@@ -94,7 +95,7 @@ func nodeWith(t *testing.T, helper, lines string) *node {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	ready(t)
-	n := &node{t: t, dir: public(t), port: int(ports.Add(1))}
+	n := &node{t: t, dir: public(t), host: loopback, port: int(ports.Add(1))}
 	n.keygen("host")
 	writeFile(t, n.path("known_hosts"), fmt.Sprintf("[%s]:%d %s", loopback, n.port, readFile(t, n.path("host.pub"))))
 	return n
@@ -116,7 +117,7 @@ func (n *node) keygen(name string) {
 // configure writes agent.yaml, where DIR is the node's directory.
 func (n *node) configure(lines string) {
 	n.t.Helper()
-	text := fmt.Sprintf("ssh_service:\n  enabled: yes\n  listen_addr: %s:%d\n  host_keys: [%s]\n", loopback, n.port, n.path("host"))
+	text := fmt.Sprintf("ssh_service:\n  enabled: yes\n  listen_addr: %s:%d\n  host_keys: [%s]\n", n.host, n.port, n.path("host"))
 	if !strings.Contains(lines, "drain_timeout") {
 		text += "  drain_timeout: 1s\n"
 	}
@@ -192,7 +193,7 @@ func (n *node) ssh(c client) *exec.Cmd {
 }
 
 func (n *node) destination(c client) []string {
-	words := []string{"-p", fmt.Sprint(n.port), "-l", c.user, loopback}
+	words := []string{"-p", fmt.Sprint(n.port), "-l", c.user, n.host}
 	if c.line != "" {
 		words = append(words, c.line)
 	}

@@ -42,6 +42,7 @@ var terminalUsers = []string{
 var nodeUsers = []string{
 	"node1", "node2", "node3", "node4", "node5", "node6", "node7", "node8", "node9", "node10", "node11", "node12",
 	"node13", "node14", "node15", "node16", "node17", "node18", "node19",
+	"node20", "node21", "node22", "node23", "node24", "node25", "node26", "node27", "node28", "node29",
 	"node31", "node32", "node33", "node34", "node35", "node36", "node37",
 }
 
