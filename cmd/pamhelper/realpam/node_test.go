@@ -37,6 +37,11 @@ service { name: "keys" proof: AGENT }
 service { name: "sftponly" proof: AGENT commands { line: "/usr/lib/openssh/sftp-server" } }
 service { name: "teleport" proof: AGENT variable: "MAIL_OF_USER" }
 service { name: "teleport-asking" account_first: true }
+service {
+  name: "getenv"
+  variable: "SITE_*"
+  module_getenv: ["SITE_GETENV_MAILBOX", "SITE_GETENV_TEAMS", "SITE_GETENV_NONE", "SITE_GETENV_ABSENT"]
+}
 `
 
 // nodeServices are their stacks, but for that of sshd, which each helper has its
@@ -44,6 +49,7 @@ service { name: "teleport-asking" account_first: true }
 var nodeServices = map[string]string{
 	"/etc/pam.d/keys":     "auth required pam_deny.so\naccount required pam_unix.so\npassword required pam_unix.so sha512\nsession required pam_permit.so\n",
 	"/etc/pam.d/sftponly": "auth required pam_deny.so\naccount required pam_unix.so\nsession required pam_permit.so\n",
+	"/etc/pam.d/getenv":   "", // a test puts its own there
 	"/etc/pam.d/teleport": `account   required   pam_exec.so /etc/pam-exec.d/teleport_acct
 session   required   pam_motd.so
 session   required   pam_permit.so
