@@ -24,7 +24,7 @@ type activated struct {
 func activate(t *testing.T, helper string, args ...string) *activated {
 	t.Helper()
 	ready(t)
-	a := &activated{t: t, unixSocket: unixSocket(t.TempDir() + "/socket")}
+	a := &activated{t: t, unixSocket: unixSocket(public(t) + "/socket")}
 	args = append(args, "--listen="+string(a.unixSocket), "--setenv=NOTIFY_SOCKET=/run/x", "--setenv=INVOCATION_ID=x", helper, "worker")
 	cmd := exec.Command("systemd-socket-activate", args...)
 	cmd.Stdout, cmd.Stderr = &a.says, &a.says
