@@ -52,12 +52,18 @@ func TestANodeGoesOnWhenItsProgramsAreReplaced(t *testing.T) {
 	if err := command("cp", pamhelper, helper); err != nil {
 		t.Fatal(err)
 	}
+	if err := command("cp", agent, n.path("agent")); err != nil {
+		t.Fatal(err)
+	}
+	n.runs = n.path("agent")
 	n.mounts = "mount --bind '" + pamService(t, nodeStack) + "' /etc/pam.d/sshd\n"
 	n.configure(passwords)
 	n.start(helper)
-	writeFile(t, helper+".new", "#!/bin/sh\necho this is another version >&2\nexit 9\n")
-	if err := errors.Join(os.Chmod(helper+".new", 0o755), os.Rename(helper+".new", helper)); err != nil {
-		t.Fatal(err)
+	for _, program := range []string{helper, n.runs} {
+		writeFile(t, program+".new", "#!/bin/sh\necho this is another version >&2\nexit 9\n")
+		if err := errors.Join(os.Chmod(program+".new", 0o755), os.Rename(program+".new", program)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c := byPassword("node32", "password", password)
 	c.line = "echo in"
@@ -163,14 +169,14 @@ func TestModulesOfANodeSeeWhereALoginComesFrom(t *testing.T) {
 		"auth required pam_permit.so",
 		"account required pam_faillock.so dir=" + dir,
 		"account required pam_access.so nodefgroup accessfile=" + dir + "/access.conf",
-		"session required pam_exec.so quiet " + script(t, `echo "$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_SERVICE" >>`+dir+"/seen\n"),
+		"session required pam_exec.so quiet " + script(t, `echo "$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_SERVICE ${PAM_RUSER-no remote user}" >>`+dir+"/seen\n"),
 	}, "\n")
 	n := nodeWith(t, helperWith(t, stack, nil), passwords)
 	right := byPassword("node35", "password", password)
 	right.line = "true"
 	n.run(right).expect(t, 0, "", "")
 	eventually(t, func() bool { return strings.Count(readFile(t, dir+"/seen"), "\n") == 2 }, "both calls of the script")
-	if got, want := readFile(t, dir+"/seen"), "open_session node35 127.0.0.1 ssh sshd\nclose_session node35 127.0.0.1 ssh sshd\n"; got != want {
+	if got, want := readFile(t, dir+"/seen"), "open_session node35 127.0.0.1 ssh sshd no remote user\nclose_session node35 127.0.0.1 ssh sshd no remote user\n"; got != want {
 		t.Errorf("the script saw\n%s\nwant\n%s", got, want)
 	}
 	// Who comes from elsewhere is kept out by the same file.
@@ -213,14 +219,33 @@ func TestThePageForTeleportHasTheGuidesFilesAndNamesTestsThatExist(t *testing.T)
 			t.Errorf("TELEPORT.md lacks the guide's file\n%s", file)
 		}
 	}
-	exist := testsOfTheRepository(t)
-	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(page, -1)
-	if len(named) < 10 {
-		t.Errorf("TELEPORT.md names %d tests, want those of every report", len(named))
-	}
-	for _, name := range named {
-		if !slices.Contains(exist, name[1]) {
-			t.Errorf("TELEPORT.md names the test %s, which does not exist", name[1])
+	_, reports, _ := strings.Cut(page, "\n## What users of Teleport have reported")
+	exist, overSSH := testsOf(t, "../../..", "_test.go"), testsOf(t, ".", "node_")
+	for _, report := range reportsOfUsers {
+		var row string
+		for line := range strings.Lines(reports) {
+			if strings.HasPrefix(line, "|") && strings.Contains(line, report) {
+				row += line
+			}
+		}
+		named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(row, -1)
+		if strings.Count(row, "\n") != 1 || len(named) == 0 {
+			t.Errorf("TELEPORT.md has %q of the report about %q, want one line with its tests", row, report)
+			continue
+		}
+		if !slices.Contains(overSSH, named[0][1]) {
+			t.Errorf("TELEPORT.md has %s for the report about %q, want a test that logs in over SSH first", named[0][1], report)
+		}
+		for _, name := range named {
+			if !slices.Contains(exist, name[1]) {
+				t.Errorf("TELEPORT.md names the test %s, which does not exist", name[1])
+			}
 		}
 	}
+}
+
+// reportsOfUsers are words of the reports, each of which has a line in the page.
+var reportsOfUsers = []string{
+	"loginuid", "the binary was replaced", "its newline", "hidden question", "messages were lost", "forwarding channels",
+	"`pam_group` had no effect", "remote address and terminal were empty", "`pam_limits` were lost",
 }

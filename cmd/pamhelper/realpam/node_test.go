@@ -16,6 +16,7 @@ type node struct {
 	dir  string // the agent's own
 	host string // where it listens
 	port int
+	runs string // its agent
 	cmd  *exec.Cmd
 	log  workerLog
 	// mounts are lines of shell that come before the broker, in its own mount
@@ -101,7 +102,7 @@ func nodeWith(t *testing.T, helper, lines string) *node {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	ready(t)
-	n := &node{t: t, dir: public(t), host: loopback, port: int(ports.Add(1))}
+	n := &node{t: t, dir: public(t), host: loopback, runs: agent, port: int(ports.Add(1))}
 	n.keygen("host")
 	writeFile(t, n.path("known_hosts"), fmt.Sprintf("[%s]:%d %s", loopback, n.port, readFile(t, n.path("host.pub"))))
 	return n
@@ -134,7 +135,7 @@ func (n *node) configure(lines string) {
 // start starts the node, with a helper for its broker, and waits until it listens.
 func (n *node) start(helper string, args ...string) {
 	n.t.Helper()
-	args = append(args, "--user", agentUser, "--policy", nodePolicyFile, "--", agent, "run", "--config", n.path("agent.yaml"))
+	args = append(args, "--user", agentUser, "--policy", nodePolicyFile, "--", n.runs, "run", "--config", n.path("agent.yaml"))
 	// Records of its own: a broker sweeps, and would close what other tests left.
 	records := n.t.TempDir()
 	if err := os.MkdirAll(recordDir, 0o700); err != nil {

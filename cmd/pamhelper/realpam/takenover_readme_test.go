@@ -21,7 +21,7 @@ func TestTheThreatModelNamesTestsThatExist(t *testing.T) {
 	}
 	section, _, _ = strings.Cut(section, "\n#")
 	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(section, -1)
-	exist := testsOfTheRepository(t)
+	exist := testsOf(t, "../../..", "_test.go")
 	var names []string
 	for _, n := range named {
 		names = append(names, n[1])
@@ -39,12 +39,12 @@ func TestTheThreatModelNamesTestsThatExist(t *testing.T) {
 	}
 }
 
-// testsOfTheRepository are the names of all tests.
-func testsOfTheRepository(t *testing.T) (names []string) {
+// testsOf are the names of the tests below a directory, in files with a part of a name.
+func testsOf(t *testing.T, dir, part string) (names []string) {
 	t.Helper()
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	err := filepath.WalkDir("../../..", func(path string, _ os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") || !strings.Contains(filepath.Base(path), part) {
 			return err
 		}
 		for _, found := range declared.FindAllStringSubmatch(readFile(t, path), -1) {
