@@ -17,6 +17,8 @@ func (l *Login) ServerConfig() *ssh.ServerConfig {
 		ServerVersion:       "SSH-2.0-pamhelper",
 		PreAuthConnCallback: func(before ssh.ServerPreAuthConn) { l.before = before },
 		AuthLogCallback:     l.refused,
+		// The library's own default has signatures with SHA-1.
+		PublicKeyAuthAlgorithms: ssh.SupportedAlgorithms().PublicKeyAuths,
 	}
 	for _, key := range l.settings.HostKeys {
 		c.AddHostKey(key)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -251,6 +253,37 @@ func TestAKeyThatIsOnlyNamedStartsNothing(t *testing.T) {
 	if s.helper.launched != 0 {
 		t.Errorf("workers: got %d, want 0", s.helper.launched)
 	}
+}
+
+// TestASignatureWithSHA1LetsNobodyIn, as with sshd; an RSA key that signs with SHA-2 does.
+func TestASignatureWithSHA1LetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, stack(asks), func(n *node.Settings) {
+		n.Auth.AuthorizedKeys = func(string) ([]ssh.PublicKey, error) { return []ssh.PublicKey{whole.PublicKey()}, nil }
+		n.Auth.PasswordService = ""
+	})
+	for algorithm, in := range map[string]bool{ssh.KeyAlgoRSASHA256: true, ssh.KeyAlgoRSASHA512: true, ssh.KeyAlgoRSA: false} {
+		signer, err := ssh.NewSignerWithAlgorithms(whole.(ssh.AlgorithmSigner), []string{algorithm})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := s.dial(nil, ssh.PublicKeys(signer), answering("secret", new([]string)))
+		if (err == nil) != in {
+			t.Errorf("%s: got %v, want to be let in: %v; the log:\n%s", algorithm, err, in, s.log)
+		}
+		if err == nil {
+			client.Close()
+		}
+	}
+	s.logs(`algorithm \"ssh-rsa\" not accepted`)
 }
 
 // TestCertificatesThatLetNobodyIn are those of hosts, and those whose forced command
