@@ -128,8 +128,8 @@ func TestALoginIsUndoneWhoseClientVanishes(t *testing.T) {
 	}
 }
 
-// TestAClientThatOnlyListensIsNotGivenUp: each answers when it is asked for a sign of
-// life, in words that it knows or that it does not. The time is several times that
+// TestAClientThatOnlyListensIsNotGivenUp: that each refuses what it is asked is a sign of
+// life, as good as any. The time is several times that
 // behind which it would be given up.
 func TestAClientThatOnlyListensIsNotGivenUp(t *testing.T) {
 	t.Parallel()
