@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/crypto/ssh"
@@ -20,6 +21,9 @@ func (l *Login) ofCertificate(conn ssh.ConnMetadata, certificate *ssh.Certificat
 	if _, err := checker.Authenticate(conn, certificate); err != nil {
 		return factor{}, err
 	}
+	if with := certificate.Signature.Format; !slices.Contains(signatures(), with) {
+		return factor{}, fmt.Errorf("its authority signed it with %s, which is too weak; sign it with ssh-keygen -t rsa-sha2-512, or by another key", with)
+	}
 	if command, forced := certificate.CriticalOptions[forceCommand]; forced && command == "" {
 		return factor{}, errors.New("its force-command is empty, and an empty command is the login shell")
 	}
@@ -29,6 +33,10 @@ func (l *Login) ofCertificate(conn ssh.ConnMetadata, certificate *ssh.Certificat
 	}
 	return factor{key: certificate.Key, certificate: certificate, who: who, permits: permitsOf(certificate)}, nil
 }
+
+// signatures are those that are taken, of clients and of authorities. The library's
+// own default has SHA-1.
+func signatures() []string { return ssh.SupportedAlgorithms().PublicKeyAuths }
 
 func (l *Login) isAuthority(key ssh.PublicKey) bool { return contains(l.settings.Authorities, key) }
 

@@ -13,12 +13,11 @@ import (
 // ServerConfig returns the ways in of this login.
 func (l *Login) ServerConfig() *ssh.ServerConfig {
 	c := &ssh.ServerConfig{
-		MaxAuthTries:        MaxTries,
-		ServerVersion:       "SSH-2.0-pamhelper",
-		PreAuthConnCallback: func(before ssh.ServerPreAuthConn) { l.before = before },
-		AuthLogCallback:     l.refused,
-		// The library's own default has signatures with SHA-1.
-		PublicKeyAuthAlgorithms: ssh.SupportedAlgorithms().PublicKeyAuths,
+		MaxAuthTries:            MaxTries,
+		ServerVersion:           "SSH-2.0-pamhelper",
+		PreAuthConnCallback:     func(before ssh.ServerPreAuthConn) { l.before = before },
+		AuthLogCallback:         l.refused,
+		PublicKeyAuthAlgorithms: signatures(),
 	}
 	for _, key := range l.settings.HostKeys {
 		c.AddHostKey(key)

@@ -255,7 +255,8 @@ func TestAKeyThatIsOnlyNamedStartsNothing(t *testing.T) {
 	}
 }
 
-// TestASignatureWithSHA1LetsNobodyIn, as with sshd; an RSA key that signs with SHA-2 does.
+// TestASignatureWithSHA1LetsNobodyIn, as with sshd: neither of a client nor of an
+// authority. RSA keys that sign with SHA-2 do.
 func TestASignatureWithSHA1LetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -268,22 +269,39 @@ func TestASignatureWithSHA1LetsNobodyIn(t *testing.T) {
 	}
 	s := serve(t, stack(asks), func(n *node.Settings) {
 		n.Auth.AuthorizedKeys = func(string) ([]ssh.PublicKey, error) { return []ssh.PublicKey{whole.PublicKey()}, nil }
-		n.Auth.PasswordService = ""
+		n.Auth.Authorities, n.Auth.PasswordService = []ssh.PublicKey{whole.PublicKey()}, ""
 	})
 	for algorithm, in := range map[string]bool{ssh.KeyAlgoRSASHA256: true, ssh.KeyAlgoRSASHA512: true, ssh.KeyAlgoRSA: false} {
 		signer, err := ssh.NewSignerWithAlgorithms(whole.(ssh.AlgorithmSigner), []string{algorithm})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := s.dial(nil, ssh.PublicKeys(signer), answering("secret", new([]string)))
-		if (err == nil) != in {
-			t.Errorf("%s: got %v, want to be let in: %v; the log:\n%s", algorithm, err, in, s.log)
-		}
-		if err == nil {
-			client.Close()
+		for by, signer := range map[string]ssh.Signer{"a client": signer, "an authority": certified(t, signer)} {
+			client, err := s.dial(nil, ssh.PublicKeys(signer), answering("secret", new([]string)))
+			if (err == nil) != in {
+				t.Errorf("%s by %s: got %v, want to be let in: %v; the log:\n%s", algorithm, by, err, in, s.log)
+			}
+			if err == nil {
+				client.Close()
+			}
 		}
 	}
 	s.logs(`algorithm \"ssh-rsa\" not accepted`)
+	s.logs("its authority signed it with ssh-rsa, which is too weak")
+}
+
+// certified is alice's key with a certificate by an authority.
+func certified(t *testing.T, authority ssh.Signer) ssh.Signer {
+	t.Helper()
+	certificate := &ssh.Certificate{CertType: ssh.UserCert, Key: key(t, 2).PublicKey(), KeyId: "alice", ValidPrincipals: []string{"alice"}, ValidBefore: ssh.CertTimeInfinity}
+	if err := certificate.SignCert(rand.Reader, authority); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewCertSigner(certificate, key(t, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
 }
 
 // TestCertificatesThatLetNobodyIn are those of hosts, and those whose forced command
