@@ -63,6 +63,10 @@ a signal.`,
 	cmd.Flags().BoolVar(&w.options.Trace, "trace", false, "write into the log what each module returned, did and led to")
 	cmd.Flags().BoolVar(&w.options.Untraced, "untraced", false, "do not find out which line decided (to measure what that costs)")
 	cmd.Flags().MarkHidden("untraced")
+	cmd.Flags().BoolVar(&w.options.Spare, "spare", false, "wait for the login's socket on descriptor 3 (a broker does it: pamhelper broker --spare)")
+	cmd.Flags().BoolVar(&w.options.Preload, "preload", false, "with --spare: load what a login needs while waiting")
+	cmd.Flags().MarkHidden("spare")
+	cmd.Flags().MarkHidden("preload")
 	cmd.Flags().StringVar(&w.closing, "close", "", "close the login of a dead worker, by its `record` (sweep does it)")
 	cmd.Flags().MarkHidden("close")
 	cmd.Flags().BoolVar(&w.debugging, "debug", false, "any order of steps and no policy: for the caller's own stack")
@@ -83,6 +87,9 @@ func (w *workerFlags) check(given func(name string) bool) error {
 			return fmt.Errorf("--%s needs --debug", name)
 		}
 	}
+	if err := w.checkSpare(); err != nil {
+		return err
+	}
 	if given("agent-uid") {
 		w.options.AgentUID = &w.agentUID
 	}
@@ -92,9 +99,20 @@ func (w *workerFlags) check(given func(name string) bool) error {
 	return nil
 }
 
+// checkSpare holds the hidden flags of a spare to what its broker says.
+func (w *workerFlags) checkSpare() error {
+	switch {
+	case w.options.Preload && !w.options.Spare:
+		return errors.New("--preload needs --spare")
+	case w.options.Spare && w.options.Policy != worker.PolicyOnDescriptor:
+		return errors.New("--spare is for a worker that a broker keeps waiting: run pamhelper broker --spare N")
+	}
+	return nil
+}
+
 func (w *workerFlags) checkDebugging(given func(name string) bool) error {
 	w.options.Debug = &w.debug
-	for _, name := range []string{"policy", "agent-uid"} {
+	for _, name := range []string{"policy", "agent-uid", "spare", "preload"} {
 		if given(name) {
 			return fmt.Errorf("--%s has no meaning with --debug: no policy is read", name)
 		}

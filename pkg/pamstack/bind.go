@@ -67,7 +67,7 @@ func (b *binder) loads(h *Handler) bool {
 	if known {
 		return loaded
 	}
-	loaded = len(b.left) > 0 && b.left[0].Call.Facility() == h.Facility && slices.ContainsFunc(b.stack.Libpam.candidates(h.Path),
+	loaded = len(b.left) > 0 && b.left[0].Call.Facility() == h.Facility && slices.ContainsFunc(b.stack.Libpam.Candidates(h.Path),
 		func(path string) bool { return sameFile(b.left[0].File, path) })
 	b.loaded[m], m.functions = loaded, [callCount]bool{}
 	switch {

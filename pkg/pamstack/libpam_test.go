@@ -60,7 +60,7 @@ func TestPathsOfModules(t *testing.T) {
 		{upstream, "a.so", []string{"/usr/lib64/security/a.so"}},
 		{upstream, "$ISA/a.so", []string{"/usr/lib64/security/$ISA/a.so", "/usr/lib64/security/../../lib64/security/a.so"}},
 	} {
-		if got := test.libpam.candidates(test.module); !reflect.DeepEqual(got, test.want) {
+		if got := test.libpam.Candidates(test.module); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s, Debian %v: got %q, want %q", test.module, test.libpam.Debian, got, test.want)
 		}
 	}

@@ -26,8 +26,8 @@ type Module struct {
 // Has says whether the module has the function for a call.
 func (m *Module) Has(c Call) bool { return m.functions[c] }
 
-// candidates are the paths that libpam tries for a module, in order.
-func (l Libpam) candidates(module string) (list []string) {
+// Candidates are the paths that libpam tries for a module, in order.
+func (l Libpam) Candidates(module string) (list []string) {
 	whole := module
 	if !strings.HasPrefix(module, "/") {
 		whole = l.ModuleDir + module
@@ -48,7 +48,7 @@ func (l Libpam) candidates(module string) (list []string) {
 // module finds a module under root.
 func (l Libpam) module(root, module string) *Module {
 	m := &Module{}
-	for _, file := range l.candidates(module) {
+	for _, file := range l.Candidates(module) {
 		m.Tried = append(m.Tried, file)
 		if m.functions, m.Err = l.open(root, file); m.Err == nil {
 			m.File = file

@@ -163,7 +163,7 @@ func TestALoginThatGoesOnIsNotTouchedByTheSweepOfAnother(t *testing.T) {
 	p, _ := start(t, first, "echo ready; sleep 1000")
 	worker := b.worker()
 	second := b.open(launcher)
-	for _, pid := range childrenOf(t, b.cmd.Process.Pid, "\x00worker\x00") {
+	for _, pid := range b.workers() {
 		if pid != worker {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -143,7 +144,10 @@ func TestFiveHundredLoginsLeaveNothingInTheBrokerAndItsAgent(t *testing.T) {
 		if n, _ := fmt.Sscanf(line, "holds %d %d %d", &agents[i].files, &agents[i].goroutines, &agents[i].heap); n != 3 {
 			t.Fatalf("the agent says %q, %v; the log:\n%s", line, err, brokerLog.String())
 		}
-		eventually(t, func() bool { return len(childrenOf(t, cmd.Process.Pid, "")) == 1 }, "no child of the broker but the agent")
+		eventually(t, func() bool { return len(childrenOf(t, cmd.Process.Pid, "")) == 2 }, "no child of the broker but the agent and a spare worker")
+		eventually(t, func() bool {
+			return slices.ContainsFunc(sparesOf(t, cmd.Process.Pid), func(pid int) bool { return processName(pid) == waitingSpare })
+		}, "a spare that waits")
 		brokers[i] = holdingsOf(t, cmd.Process.Pid)
 		fmt.Fprintln(stdin)
 	}
@@ -155,8 +159,8 @@ func TestFiveHundredLoginsLeaveNothingInTheBrokerAndItsAgent(t *testing.T) {
 	if agents[1].files > agents[0].files || agents[1].goroutines > agents[0].goroutines {
 		t.Errorf("the agent holds %+v, then %+v; want no more", agents[0], agents[1])
 	}
-	if brokers[1].files > brokers[0].files || brokers[1].threads > brokers[0].threads+4 || brokers[1].children != 1 {
-		t.Errorf("the broker holds %+v, then %+v; want no more descriptors, few more threads, and one child", brokers[0], brokers[1])
+	if brokers[1].files > brokers[0].files || brokers[1].threads > brokers[0].threads+4 || brokers[1].children != 2 {
+		t.Errorf("the broker holds %+v, then %+v; want no more descriptors, few more threads, and two children", brokers[0], brokers[1])
 	}
 	seen := strings.Fields(readFile(t, log))
 	if want := 6 * brokeredLogins; len(seen) != want {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -253,10 +254,31 @@ func childrenOf(t *testing.T, pid int, argument string) (found []int) {
 	return found
 }
 
-// worker is the one worker of the broker.
+// waitingSpare is the name of a spare worker's process when it is ready.
+const waitingSpare = "pamhelper spare"
+
+// sparesOf are the processes that a broker keeps for logins to come, ready or not.
+func sparesOf(t *testing.T, broker int) []int {
+	t.Helper()
+	return slices.DeleteFunc(childrenOf(t, broker, "\x00--spare\x00"), func(pid int) bool { return processName(pid) == "pamhelper" })
+}
+
+// workers are the broker's that have a login.
+func (b *brokered) workers() []int {
+	b.t.Helper()
+	return without(childrenOf(b.t, b.cmd.Process.Pid, "\x00worker\x00"), sparesOf(b.t, b.cmd.Process.Pid))
+}
+
+// processName is what the process calls itself (PR_SET_NAME); empty where it has ended.
+func processName(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(name))
+}
+
+// worker is the one worker of the broker that has a login.
 func (b *brokered) worker() int {
 	b.t.Helper()
-	found := childrenOf(b.t, b.cmd.Process.Pid, "\x00worker\x00")
+	found := b.workers()
 	if len(found) != 1 {
 		b.t.Fatalf("workers of the broker: got %v, want one", found)
 	}
@@ -380,6 +402,8 @@ func TestABrokerRefusesWhatItCannotStart(t *testing.T) {
 		{args: []string{"--user", name, "--listen", ":ssh", "--", "true"}, says: "not a numeric address"},
 		{args: []string{"--user", name, "--policy", "/no/policy", "--", "true"}, says: "/no/policy"},
 		{args: []string{"--user", name, "--stop-timeout", "0", "--", "true"}, says: "--stop-timeout"},
+		{args: []string{"--user", name, "--spare", "65", "--", "true"}, says: "--spare 65: it is a number of waiting processes, from 0 to 64"},
+		{args: []string{"--user", name, "--spare", "-1", "--", "true"}, says: "--spare -1: it is a number of waiting processes, from 0 to 64"},
 	} {
 		r := run(t, "", g.helper, append([]string{"broker"}, c.args...)...)
 		if want := cmp.Or(c.status, 2); r.status != want || !strings.Contains(r.stderr, c.says) {

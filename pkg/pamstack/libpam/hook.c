@@ -128,6 +128,22 @@ const char *pamhelper_library(void)
 	return path;
 }
 
+/* While a module is loaded in advance it counts as the one that runs: what it does
+ * to the process is its doing. */
+static struct slot loading;
+
+int pamhelper_load(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	loading = (struct slot){ 0 };
+	strncpy(loading.binding.module, slash ? slash + 1 : path, sizeof loading.binding.module - 1);
+	atomic_store(&running, &loading);
+	void *module = dlopen(path, RTLD_NOW);
+	atomic_store(&running, NULL);
+	return module != NULL;
+}
+
 static void *trampoline(void *handle, const char *name, void *function)
 {
 	struct link_map *map;

@@ -44,6 +44,9 @@ const char *pamhelper_module(void);
 /* The file of its line, or "" where unknown, and the line. */
 const char *pamhelper_place(unsigned *line);
 
+/* Loads a module as libpam does, for good. Returns whether that was possible. */
+int pamhelper_load(const char *path);
+
 /* The handle of the call that a module runs for, NULL between modules. One that a
  * module itself has started is not meant. */
 pam_handle_t *pamhelper_handle(void);

@@ -34,6 +34,7 @@ type broker struct {
 	account  account
 	policy   *policyInForce
 	workers  *workers
+	spares   *spares
 	sweeps   *sweeps
 
 	agent    *child
@@ -98,6 +99,7 @@ func (b *broker) prepare() (err error) {
 	b.children = newChildren()
 	b.sweeps = newSweeps(b)
 	b.workers = newWorkers(b.policy.limits())
+	b.spares = newSpares(b, b.options.spare)
 	return nil
 }
 
@@ -144,14 +146,19 @@ func (b *broker) sweepAtStart(signals <-chan os.Signal) (ended syscall.Signal) {
 // and returns the exit status.
 func (b *broker) serve(signals <-chan os.Signal, exited <-chan syscall.WaitStatus) int {
 	var working sync.WaitGroup
-	working.Go(b.answerRequests)
+	working.Go(b.spares.keep)
+	working.Go(func() {
+		defer b.spares.close()
+		b.answerRequests()
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { b.sweeps.whenWanted(ctx) })
 
 	status := b.whileAgentLives(signals, exited)
 	b.stream.SetDeadline(time.Now())
-	working.Wait() // no new worker behind this
+	working.Wait()
+	b.spares.watching.Wait() // no new worker behind this
 	b.endWorkers()
 	stop()
 	sweeping.Wait()

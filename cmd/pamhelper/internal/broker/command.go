@@ -22,6 +22,8 @@ type options struct {
 	listen      []string
 	user        string
 	stopTimeout time.Duration
+	spare       int
+	preload     bool
 	command     []string
 }
 
@@ -76,9 +78,14 @@ could not be started.`,
 	cmd.Flags().StringArrayVar(&o.listen, "listen", nil, "listen on a numeric `address`:port, or :port, for the agent; can be given more than once")
 	cmd.Flags().StringVar(&o.user, "user", "", "the `name` of the user that the agent becomes")
 	cmd.Flags().DurationVar(&o.stopTimeout, "stop-timeout", 90*time.Second, "the `time` that the agent may take to end behind SIGTERM")
+	cmd.Flags().IntVar(&o.spare, "spare", 1, "keep `N` workers started and waiting, at most "+fmt.Sprint(maxSpare)+"; 0: start each when its login comes")
+	cmd.Flags().BoolVar(&o.preload, "preload", true, "let them load the modules of the policy's services, and ask for root's groups, in advance")
 	cmd.MarkFlagRequired("user")
 	return cmd
 }
+
+// maxSpare is the most workers that wait: more only cost memory.
+const maxSpare = 64
 
 // check is what can be wrong before anything is begun. Paths are made absolute:
 // the broker works in /.
@@ -88,6 +95,9 @@ func (o *options) check() error {
 	}
 	if o.stopTimeout <= 0 {
 		return fmt.Errorf("--stop-timeout %s: it has to be more than nothing", o.stopTimeout)
+	}
+	if o.spare < 0 || o.spare > maxSpare {
+		return fmt.Errorf("--spare %d: it is a number of waiting processes, from 0 to %d", o.spare, maxSpare)
 	}
 	if o.policy == "" {
 		return nil

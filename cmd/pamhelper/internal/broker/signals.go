@@ -53,6 +53,7 @@ func (b *broker) reread() {
 		b.log.Printf("SIGHUP: the policy stays as it is: %v", err)
 		return
 	}
+	b.spares.drop()
 	b.workers.limit(b.policy.limits())
 	b.log.Print("SIGHUP: the policy was read again; it is that of the logins to come")
 }

@@ -70,6 +70,15 @@ func (w *workers) start(begin func() (*child, error)) error {
 	return err
 }
 
+// replace starts another one for the login of one that has been reaped.
+func (w *workers) replace(dead *child, begin func() (*child, error)) error {
+	w.mu.Lock()
+	w.starting++
+	w.mu.Unlock()
+	w.remove(dead)
+	return w.start(begin)
+}
+
 // remove forgets one that has been reaped.
 func (w *workers) remove(worker *child) {
 	w.mu.Lock()
@@ -110,40 +119,46 @@ func (w *workers) count() int {
 	return len(w.live)
 }
 
-// startWorker starts a worker and returns the agent's end of its socket.
-func (b *broker) startWorker() (*os.File, error) {
-	agents, workers, err := pair()
-	if err != nil {
-		return nil, err
+// startWorker gets a worker for a login, a spare where one is ready, and returns the
+// agent's end of its socket.
+func (b *broker) startWorker() (agents *os.File, err error) {
+	err = b.workers.start(func() (*child, error) {
+		var workers *os.File
+		if agents, workers, err = pair(); err != nil {
+			return nil, err
+		}
+		defer workers.Close()
+		if spare := b.spares.handOver(workers); spare != nil {
+			return spare, nil
+		}
+		return b.startProcess(workers, b.workerEnded)
+	})
+	if err != nil && agents != nil {
+		agents.Close()
 	}
-	defer workers.Close()
+	return agents, err
+}
+
+// startProcess starts a worker's process with a socket on descriptor 3.
+func (b *broker) startProcess(socket *os.File, ended func(*child, syscall.WaitStatus), flags ...string) (*child, error) {
 	policy, err := b.policy.open()
 	if err != nil {
-		agents.Close()
 		return nil, err
 	}
 	defer policy.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		agents.Close()
 		return nil, err
 	}
 	defer null.Close()
-	argv := []string{"pamhelper", "worker", "--policy", "fd:4", "--agent-uid", fmt.Sprint(b.account.uid)}
+	argv := append([]string{"pamhelper", "worker", "--policy", "fd:4", "--agent-uid", fmt.Sprint(b.account.uid)}, flags...)
 	attr := &syscall.ProcAttr{
 		Dir: "/", Env: []string{},
-		Files: []uintptr{null.Fd(), null.Fd(), 2, workers.Fd(), policy.Fd()},
+		Files: []uintptr{null.Fd(), null.Fd(), 2, socket.Fd(), policy.Fd()},
 		// Keys typed at the broker's terminal are not for it and its modules.
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	}
-	err = b.workers.start(func() (*child, error) {
-		return b.children.start(b.program.path(), argv, attr, b.workerEnded)
-	})
-	if err != nil {
-		agents.Close()
-		return nil, err
-	}
-	return agents, nil
+	return b.children.start(b.program.path(), argv, attr, ended)
 }
 
 // exitFailed is the status of a worker that ended the login itself, and has logged

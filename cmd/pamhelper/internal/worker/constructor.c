@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "constructor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -34,11 +35,19 @@ static int is_socket(int fd)
 	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
+static int has_argument(int argc, char **argv, const char *argument)
+{
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], argument) == 0)
+			return 1;
+	return 0;
+}
+
 static int has_policy(int argc, char **argv)
 {
+	if (has_argument(argc, argv, "--policy=" POLICY_ARGUMENT))
+		return 1;
 	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--policy=" POLICY_ARGUMENT) == 0)
-			return 1;
 		if (i + 1 < argc && strcmp(argv[i], "--policy") == 0 && strcmp(argv[i + 1], POLICY_ARGUMENT) == 0)
 			return 1;
 	}
@@ -67,13 +76,14 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "worker") != 0 || !is_socket(SOCKET_FD))
 		return;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_NAME, "pamhelper", 0, 0, 0);
+	prctl(PR_SET_NAME, has_argument(argc, argv, "--spare") ? PAMHELPER_NAME_NEW : PAMHELPER_NAME, 0, 0, 0);
 
 	for (int i = 0; i < 16; i++)
 		getrlimit(i, &s->limits[i]);
 	for (int i = 1; i < 65; i++)
 		sigaction(i, NULL, &s->actions[i]);
 	sigprocmask(SIG_SETMASK, NULL, &s->mask);
+	s->at = time(NULL);
 
 	s->socket = move_up(SOCKET_FD);
 	s->log = move_up(2);
@@ -91,6 +101,25 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 	has_floor = 1;
 	if (null >= 0 && null <= 2)
 		fcntl(null, F_SETFD, 0); /* children of modules have the three as well */
+}
+
+/* Puts back what this process was started with, but for the mask, which is that of
+ * the thread that executes. Signals that come meanwhile do what they did at the start. */
+int pamhelper_as_started(int socket)
+{
+	const struct pamhelper_start *s = &pamhelper_start;
+
+	for (int i = 1; i < 65; i++)
+		sigaction(i, &s->actions[i], NULL); /* fails for those that are not to be had */
+	for (int i = 0; i < 16; i++)
+		if (setrlimit(i, &s->limits[i]) != 0)
+			return -1;
+	if (lseek(s->policy, 0, SEEK_SET) < 0 || dup2(0, 1) < 0 || dup2(s->log, 2) < 0 || dup2(socket, SOCKET_FD) < 0 ||
+	    dup2(s->policy, POLICY_FD) < 0 || close_range(POLICY_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		return -1;
+	pthread_sigmask(SIG_SETMASK, &s->mask, NULL);
+	errno = 0;
+	return 0;
 }
 
 void pamhelper_release_floor(void)

@@ -20,7 +20,7 @@ func loadPolicy(options Options) (*pb.Policy, error) {
 	case options.Policy != PolicyOnDescriptor:
 		return policy.Load(options.Policy)
 	}
-	file := policyFile()
+	file := policyFile(options.Spare)
 	if file == nil {
 		return nil, errors.New("there is no descriptor 4")
 	}

@@ -35,6 +35,11 @@ type Options struct {
 	Policy string
 	// AgentUID is the agent's uid, where the starter knows it.
 	AgentUID *uint32
+	// Spare says that descriptor 3 is not the agent's socket, but one that it will
+	// come from. Policy is PolicyOnDescriptor then.
+	Spare bool
+	// Preload makes a spare load what a login will need.
+	Preload bool
 	// Trace writes what every step did into the log.
 	Trace bool
 	// Untraced leaves out reading the service's files: no step says which line
@@ -98,23 +103,31 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 		logger.Print(err)
 		return err
 	}
-	stream, err := connection(fd)
-	if err != nil {
-		logger.Print(err)
-		return err
-	}
 	held, policyError := loadPolicy(options)
 	if policyError != nil {
 		held = policy.Builtin()
 	}
 	printed := logOutput(output, logger)
+	terminate := heedSignals()
+	libpam.Guard(fd) // keeps the dispositions as they are from here on
+	libpam.SetLimits(limitsAtStart())
+	if options.Spare {
+		if fd, err = waitForLogin(fd, options, held, logger, terminate); err != nil {
+			logger.Print(err)
+			return err
+		}
+	}
+	stream, err := connection(fd)
+	if err != nil {
+		logger.Print(err)
+		return err
+	}
 
 	w := newWorker(ipc.NewConn(stream), held, options.Debug, logger)
 	w.life.onHang = w.hang
 	w.crashFD = descriptorOf(stream)
-	defer stopOnSignal(w.life)()
-	libpam.Guard(w.crashFD) // keeps the dispositions as they are from here on
-	libpam.SetLimits(limitsAtStart())
+	libpam.Guard(w.crashFD)
+	defer stopOnSignal(terminate, w.life)()
 	err = work(w, policyError)
 	killDescendants(logger)
 	w.letGo()
@@ -149,13 +162,18 @@ func newWorker(conn *ipc.Conn, held *pb.Policy, debug *Debug, logger *log.Logger
 	return w
 }
 
-// stopOnSignal makes SIGTERM end the login in order. A terminal's signals are
-// for the person's own program, whose leaving this worker will see. The returned
-// function stops listening.
-func stopOnSignal(l *life) (stop func()) {
+// heedSignals makes SIGTERM come from the channel. A terminal's signals are for the
+// person's own program, whose leaving this worker will see.
+func heedSignals() (terminate chan os.Signal) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP)
-	terminate := make(chan os.Signal, 1)
+	terminate = make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
+	return terminate
+}
+
+// stopOnSignal makes SIGTERM end the login in order. The returned function stops
+// listening.
+func stopOnSignal(terminate chan os.Signal, l *life) (stop func()) {
 	var listening sync.WaitGroup
 	listening.Go(func() {
 		if _, ok := <-terminate; ok {

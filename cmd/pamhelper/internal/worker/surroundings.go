@@ -29,13 +29,20 @@ func logFile() *os.File {
 	return os.NewFile(uintptr(C.pamhelper_start.log), "log")
 }
 
-// policyFile returns what came on descriptor 4, nil where nothing did.
-func policyFile() *os.File {
-	if C.pamhelper_start.policy < 0 {
+// policyFile returns what came on descriptor 4, nil where nothing did. It can be
+// kept for a second reading, until forgetPolicy.
+func policyFile(keep bool) *os.File {
+	fd := int(C.pamhelper_start.policy)
+	if keep && fd >= 0 {
+		fd, _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, C.PAMHELPER_FD_FLOOR)
+	}
+	if fd < 0 {
 		return nil
 	}
-	return os.NewFile(uintptr(C.pamhelper_start.policy), PolicyOnDescriptor)
+	return os.NewFile(uintptr(fd), PolicyOnDescriptor)
 }
+
+func forgetPolicy() { unix.Close(int(C.pamhelper_start.policy)) }
 
 // isLog reports whether a pipe is the one that the log goes to.
 func isLog(pipe int) bool {
