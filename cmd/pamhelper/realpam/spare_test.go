@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,14 +16,26 @@ import (
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
-// spares waits until as many spares wait, and none starts, and returns them.
+// spares waits until as many spares wait, none starts, and the broker knows of them:
+// it has read what they have said. It returns them.
 func (b *brokered) spares(n int) (pids []int) {
 	b.t.Helper()
 	eventually(b.t, func() bool {
 		pids = sparesOf(b.t, b.cmd.Process.Pid)
-		return len(pids) == n && !slices.ContainsFunc(pids, func(pid int) bool { return processName(pid) != waitingSpare })
+		return len(pids) == n && !slices.ContainsFunc(pids, func(pid int) bool { return processName(pid) != waitingSpare }) &&
+			isIdle(b.cmd.Process.Pid)
 	}, "%d spare workers that wait; the log:\n%s", n, b.log)
 	return pids
+}
+
+// isIdle reports whether every thread of a process waits: whoever is to read what has
+// been written does not.
+func isIdle(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return !slices.ContainsFunc(threads, func(thread string) bool {
+		stat, _ := os.ReadFile(thread)
+		return !strings.Contains(string(stat), ") S ")
+	})
 }
 
 // spare is the one that waits.
@@ -157,6 +171,7 @@ func TestASpareThatIsKilledCostsNoLogin(t *testing.T) {
 	syscall.Kill(killed, syscall.SIGKILL)
 	logsOut(t, b.open(launcher))
 	b.logs(fmt.Sprintf("spare worker %d was ended by SIGKILL: logins go on without it, and another one is started in 1s", killed))
+	eventually(t, func() bool { return len(b.workers()) == 0 }, "the end of that login's worker")
 	waiting := b.spare()
 	client := b.open(launcher)
 	if worker := b.worker(); worker != waiting {

@@ -47,7 +47,6 @@ func (b *broker) newWorker() bool {
 		b.refusals.log("no worker for the agent: " + err.Error())
 		return b.reply(&pb.BrokerReply{Outcome: &pb.BrokerReply_Failed{Failed: &pb.NoWorker{Text: "the helper cannot be started; the broker's log says why"}}})
 	}
-	defer b.spares.refill() // behind the reply
 	defer socket.Close()
 	return b.reply(&pb.BrokerReply{Outcome: &pb.BrokerReply_Worker{Worker: &pb.WorkerSocket{}}}, socket)
 }

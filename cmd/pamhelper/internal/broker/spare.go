@@ -19,7 +19,7 @@ import (
 
 // spareTimeout is how long a spare may take to be ready: modules are loaded, and
 // directories of users are asked, meanwhile.
-const spareTimeout = 30 * time.Second
+const spareTimeout = 15 * time.Second
 
 // takeTimeout is how long it may take to take a login's socket: it does nothing else.
 const takeTimeout = 5 * time.Second

@@ -29,6 +29,10 @@ type spares struct {
 	after  time.Time // no other one is started before
 }
 
+// refillPause lets the login that took a spare get on before its successor wants the
+// processor too.
+const refillPause = 10 * time.Millisecond
+
 // A spare that fails is replaced, and the next one that fails later.
 const (
 	firstSparePause = time.Second
@@ -39,7 +43,7 @@ func newSpares(b *broker, want int) *spares {
 	return &spares{b: b, want: want, changed: make(chan struct{}, 1)}
 }
 
-// refill has those started that are missing, by keep: nobody else waits for that.
+// refill has those started that are missing, by keep: no login waits for that.
 func (s *spares) refill() {
 	select {
 	case s.changed <- struct{}{}:
@@ -123,7 +127,8 @@ func (s *spares) handOver(socket *os.File) *child {
 		one := s.usable[i]
 		s.usable = slices.Delete(s.usable, i, i+1)
 		if one.give(socket) == nil {
-			s.pause = 0
+			s.pause, s.after = 0, time.Now().Add(refillPause)
+			s.refill()
 			return one.child
 		}
 		one.child.signal(syscall.SIGKILL) // it is dead, or as good as that

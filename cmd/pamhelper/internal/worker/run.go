@@ -126,7 +126,7 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 	w := newWorker(ipc.NewConn(stream), held, options.Debug, logger)
 	w.life.onHang = w.hang
 	w.crashFD = descriptorOf(stream)
-	libpam.Guard(w.crashFD)
+	libpam.CrashTo(w.crashFD)
 	defer stopOnSignal(terminate, w.life)()
 	err = work(w, policyError)
 	killDescendants(logger)

@@ -59,7 +59,7 @@ func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, 
 	if socket, err = s.receive(); err != nil {
 		return -1, err
 	}
-	libpam.Guard(socket)
+	libpam.CrashTo(socket)
 	s.say(spareTook) // where the broker has died meanwhile the login goes on
 	setName(nameWorker)
 	if path := replaced(); path != "" {
@@ -102,10 +102,10 @@ func (s spare) prepare() error {
 	if err := unix.SetNonblock(int(s.broker.Fd()), false); err != nil {
 		return err
 	}
-	setName(nameSpare)
 	if s.say(spareReady) != nil {
 		os.Exit(0) // the broker has let go of it, or has died
 	}
+	setName(nameSpare)
 	return nil
 }
 
