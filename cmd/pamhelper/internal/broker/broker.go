@@ -1,7 +1,7 @@
 // Package broker is the root parent of an agent that has no privileges: "pamhelper
 // broker". It starts the agent, starts a worker for each login that the agent asks
 // for and passes it the worker's socket, reaps what it started, and sweeps the
-// login of a worker that died.
+// login of a worker that died. Some workers it starts in advance: see spares.
 //
 // It lives as long as the agent and is the one process of root's that an agent can
 // talk to all the time. So it does little: it calls no libpam, reads nothing from a

@@ -49,6 +49,11 @@ ends it at once. SIGINT, SIGQUIT, SIGWINCH, SIGUSR1 and SIGUSR2 are passed on.
 SIGHUP rereads the policy for the logins to come, where it is not valid the one
 before stays, and is passed on: "agent run" rereads its configuration.
 
+--spare workers are started in advance: a login that finds one does not wait for
+a process to start. Each serves one login and is replaced. With --preload, the
+default, they load the modules of the policy's services meanwhile; what is
+replaced on disk then is not used any more. They count as no logins.
+
 When COMMAND has ended, the logins that are open are closed. Logins whose worker
 died are closed at once, and those of an earlier crash at the start.
 
@@ -79,7 +84,7 @@ could not be started.`,
 	cmd.Flags().StringVar(&o.user, "user", "", "the `name` of the user that the agent becomes")
 	cmd.Flags().DurationVar(&o.stopTimeout, "stop-timeout", 90*time.Second, "the `time` that the agent may take to end behind SIGTERM")
 	cmd.Flags().IntVar(&o.spare, "spare", 1, "keep `N` workers started and waiting, at most "+fmt.Sprint(maxSpare)+"; 0: start each when its login comes")
-	cmd.Flags().BoolVar(&o.preload, "preload", true, "let them load the modules of the policy's services, and ask for root's groups, in advance")
+	cmd.Flags().BoolVar(&o.preload, "preload", true, "let them load the modules of the policy's services while they wait")
 	cmd.MarkFlagRequired("user")
 	return cmd
 }

@@ -77,9 +77,7 @@ func (s *spare) reaped(worker *child, status syscall.WaitStatus) {
 	s.of.mu.Unlock()
 	if isWorker {
 		s.of.b.workerEnded(worker, status)
-		return
 	}
-	s.of.forget(s)
 }
 
 // watch waits until it is a worker or has ended.
@@ -92,33 +90,37 @@ func (s *spare) watch() {
 	if err == nil {
 		select {
 		case status := <-s.ended:
-			s.failed(howEnded(status), "")
-			return
+			s.ended <- status
 		case <-s.left:
 		}
 	}
-	if s.login == nil {
-		s.bury(module, err)
+	if s.of.hasLogin(s) {
+		defer s.login.Close()
+		s.taken()
 		return
 	}
-	defer s.login.Close()
-	s.taken()
+	if status, ended := s.bury(); ended {
+		s.failed(how(status, err), module)
+	}
 }
 
 // taken waits until it has taken the login's socket. Where it dies before, the login
 // has lost nothing: what the agent has said is in the socket, and a worker is started
 // for it.
 func (s *spare) taken() {
-	s.stream.SetReadDeadline(time.Now().Add(takeTimeout))
-	said := make([]byte, 1)
-	if _, err := io.ReadFull(s.stream, said); err != nil || said[0] != spareTook {
+	err := s.awaitTaken(takeTimeout)
+	if err != nil {
 		s.child.signal(syscall.SIGKILL)
-		s.bury("", err)
-		err := s.of.b.workers.replace(s.child, func() (*child, error) { return s.of.b.startProcess(s.login, s.of.b.workerEnded) })
-		if err != nil {
-			s.of.b.log.Printf("no worker for the login that spare worker %d did not take: %v", s.child.pid, err)
+		status, ended := s.bury()
+		if !ended {
+			return
 		}
-		return
+		if s.awaitTaken(lastWords) != nil {
+			s.failed(how(status, err), "")
+			s.replace()
+			return
+		}
+		s.ended <- status // it has, in the last moment
 	}
 	s.of.mu.Lock()
 	s.worker = true
@@ -127,6 +129,24 @@ func (s *spare) taken() {
 	case status := <-s.ended:
 		s.of.b.workerEnded(s.child, status)
 	default:
+	}
+}
+
+func (s *spare) awaitTaken(most time.Duration) error {
+	s.stream.SetReadDeadline(time.Now().Add(most))
+	said := make([]byte, 1)
+	_, err := io.ReadFull(s.stream, said)
+	if err == nil && said[0] != spareTook {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// replace starts a worker for the login that it has left.
+func (s *spare) replace() {
+	err := s.of.b.workers.replace(s.child, func() (*child, error) { return s.of.b.startProcess(s.login, s.of.b.workerEnded) })
+	if err != nil {
+		s.of.b.log.Printf("no worker for the login that spare worker %d did not take: %v", s.child.pid, err)
 	}
 }
 
@@ -162,22 +182,27 @@ func crashed(stream io.Reader) (module string) {
 	return ipc.Printable([]byte(event.GetCrash().GetModule()))
 }
 
-// bury waits for the end of one that has to end, and sees to it.
-func (s *spare) bury(module string, why error) {
+// bury waits for the end of one that has to end, and sees to it. Ended is false where
+// not even that helps.
+func (s *spare) bury() (status syscall.WaitStatus, ended bool) {
 	for range 2 {
 		select {
 		case status := <-s.ended:
-			how := howEnded(status)
-			if errors.Is(why, os.ErrDeadlineExceeded) {
-				how = "did not answer, and " + how
-			}
-			s.failed(how, module)
-			return
+			return status, true
 		case <-time.After(killTimeout):
 			s.child.signal(syscall.SIGKILL)
 		}
 	}
 	s.of.b.log.Printf("spare worker %d does not end", s.child.pid)
+	return 0, false
+}
+
+// how is how one ended, which had to where it did not say something in time.
+func how(status syscall.WaitStatus, err error) string {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return "did not answer, and " + howEnded(status)
+	}
+	return howEnded(status)
 }
 
 // failed tells, once, of one that has ended though it was to wait.
@@ -191,5 +216,5 @@ func (s *spare) failed(how, module string) {
 	if module != "" {
 		how += " while module " + module + " was being loaded"
 	}
-	s.of.b.log.Printf("spare worker %d %s: %s", s.child.pid, how, s.of.postpone())
+	s.of.b.log.Printf("spare worker %d %s: %s", s.child.pid, how, s.of.postpone(s))
 }

@@ -83,27 +83,37 @@ func (s *spares) missing() (n int, wait time.Duration) {
 	return s.want - len(s.usable), time.Until(s.after)
 }
 
-// start starts one. It is known before its policy is opened: one that is read again
-// meanwhile lets go of it, too.
+// start starts one.
 func (s *spares) start() {
 	ours, theirs, err := controlPair()
 	if err != nil {
-		s.b.log.Printf("start a spare worker: %v; %s", err, s.postpone())
+		s.b.log.Printf("start a spare worker: %v; %s", err, s.postpone(nil))
 		return
 	}
 	defer theirs.Close()
 	started := &spare{of: s, stream: ours, left: make(chan struct{}), ended: make(chan syscall.WaitStatus, 1)}
-	s.mu.Lock()
-	s.usable = append(s.usable, started)
-	s.mu.Unlock()
+	if !s.add(started) {
+		ours.Close()
+		return
+	}
 	started.child, err = s.b.startProcess(theirs, started.reaped, s.flags()...)
 	if err != nil {
-		s.forget(started)
 		ours.Close()
-		s.b.log.Printf("start a spare worker: %v; %s", err, s.postpone())
+		s.b.log.Printf("start a spare worker: %v; %s", err, s.postpone(started))
 		return
 	}
 	s.watching.Go(started.watch)
+}
+
+// add makes one known before its policy is opened: where that is read again meanwhile,
+// the spare is let go of as all others. It reports whether there are still logins.
+func (s *spares) add(one *spare) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.usable = append(s.usable, one)
+	}
+	return !s.closed
 }
 
 func (s *spares) flags() []string {
@@ -155,19 +165,26 @@ func (s *spares) close() {
 	s.drop()
 }
 
-// forget takes out one that is not to be had any more.
-func (s *spares) forget(one *spare) {
+// hasLogin reports whether one was given a login. If not, none will be.
+func (s *spares) hasLogin(one *spare) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.usable = slices.DeleteFunc(s.usable, func(other *spare) bool { return other == one })
-	s.refill()
+	s.forget(one)
+	return one.login != nil
 }
 
-// postpone puts off the start of the next one, longer each time, and says so.
-func (s *spares) postpone() string {
+func (s *spares) forget(one *spare) {
+	s.usable = slices.DeleteFunc(s.usable, func(other *spare) bool { return other == one })
+}
+
+// postpone takes out one that has failed, and puts off the start of its successor,
+// longer each time. It says so.
+func (s *spares) postpone(failed *spare) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forget(failed)
 	s.pause = min(max(2*s.pause, firstSparePause), mostSparePause)
 	s.after = time.Now().Add(s.pause)
+	s.refill()
 	return "logins go on without it, and another one is started in " + s.pause.String()
 }

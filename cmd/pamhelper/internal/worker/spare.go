@@ -52,11 +52,13 @@ func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, 
 	}
 	s := spare{broker: os.NewFile(uintptr(fd), "broker"), policy: held, preload: options.Preload, log: logger, terminate: terminate}
 	defer s.broker.Close() // a process of the user must not have it
-	defer s.heedSIGTERM()()
+	taken := s.heedSIGTERM()
 	if err := s.prepare(); err != nil {
 		return -1, err
 	}
-	if socket, err = s.receive(); err != nil {
+	socket, err = s.receive()
+	taken()
+	if err != nil {
 		return -1, err
 	}
 	libpam.CrashTo(socket)

@@ -1,6 +1,7 @@
 // Package worker is the root side of one login: it takes an agent's requests
 // off a socket, holds them to the phase table and the policy, and runs them as
-// one PAM transaction on the process's main thread. It ends with the login.
+// one PAM transaction on the process's main thread. It ends with the login. A broker
+// may start it before there is one, as a spare.
 //
 // After the session is open it starts the user's processes, and before that is
 // closed it ends them. How that is done is package userprocess, and what a
