@@ -125,12 +125,12 @@ func (a *agentOf) login(o order) (prompt time.Duration, err error) {
 		steps = openSession
 	}
 	asked := &knowing{password: o.Password, began: time.Now()}
-	client, err := ipc.Dial(ctx, a.broker, ipc.Options{Conversation: asked})
+	login := ipc.Login{Service: o.Service, User: o.User, Rhost: "127.0.0.1"}
+	client, _, err := ipc.DialLogin(ctx, a.broker, ipc.Options{Conversation: asked}, login, steps...)
 	if err != nil {
-		return 0, err
-	}
-	if _, err := client.Login(ctx, ipc.Login{Service: o.Service, User: o.User, Rhost: "127.0.0.1"}, steps...); err != nil {
-		client.Close()
+		if client != nil {
+			client.Close()
+		}
 		return 0, fmt.Errorf("%s: %w", o.Service, err)
 	}
 	if o.Keep {

@@ -10,29 +10,48 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
-// builtBench builds the bench and what it measures.
-func builtBench(t *testing.T) (dir string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, for namespaces with users and PAM files of their own")
+// programsDir is where the bench and what it measures are, once they are built.
+var programsDir string
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	os.RemoveAll(programsDir)
+	os.Exit(status)
+}
+
+var buildPrograms = sync.OnceValue(func() (err error) {
+	if programsDir, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
 	}
-	dir = t.TempDir()
 	for name, from := range map[string]string{"pamhelper": "cmd/pamhelper", "agent": "cmd/agent", "bench": "scripts/bench"} {
 		cgo := "CGO_ENABLED=0"
 		if name == "pamhelper" {
 			cgo = "CGO_ENABLED=1"
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../"+from)
+		cmd := exec.Command("go", "build", "-o", filepath.Join(programsDir, name), "../../"+from)
 		cmd.Env = append(os.Environ(), cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
-	return dir
+	return nil
+})
+
+// builtBench is where the programs are.
+func builtBench(t *testing.T) (dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, for namespaces with users and PAM files of their own")
+	}
+	if err := buildPrograms(); err != nil {
+		t.Fatal(err)
+	}
+	return programsDir
 }
 
 // running is a bench that has begun with a row.
@@ -90,7 +109,7 @@ func (r *running) wait(t *testing.T) (status int, said string) {
 func TestARowHasAllContendersAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := builtBench(t)
-	file := filepath.Join(dir, "bench.json")
+	file := filepath.Join(t.TempDir(), "bench.json")
 	const rounds = 3
 	r := startBench(t, dir, "--quick", "--row", "transaction", "--rounds", fmt.Sprint(rounds), "--json", file)
 	if status, said := r.wait(t); status != 0 {
@@ -135,7 +154,7 @@ func expectContenders(t *testing.T, table *table, rounds int) {
 func TestAnInterruptedBenchEndsWhatItStarted(t *testing.T) {
 	t.Parallel()
 	dir := builtBench(t)
-	file := filepath.Join(dir, "bench.json")
+	file := filepath.Join(t.TempDir(), "bench.json")
 	r := startBench(t, dir, "--row", "transaction", "--rounds", "1000000", "--json", file)
 	started := func() bool {
 		children := childrenOf(r.cmd.Process.Pid)

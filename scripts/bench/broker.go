@@ -95,27 +95,27 @@ func (b *broker) settledWith(open int) error {
 	want := 1 + b.way.spares + open // with the agent
 	return b.explain(eventually(func() bool {
 		children := childrenOf(b.pid())
-		return len(children) == want && quiet(children)
-	}, "%d children of the broker that wait", want))
+		spares := slices.DeleteFunc(slices.Clone(children), func(pid int) bool { return nameOf(pid) != spareName })
+		return len(children) == want && len(spares) == b.way.spares && quiet(append(spares, b.pid()))
+	}, "%d children of the broker, %d of them spares that wait", want, b.way.spares))
 }
 
-// quiet reports whether the last ones that were started, spares if there are any,
-// use no processor.
-func quiet(children []int) bool {
-	last := children[max(0, len(children)-2):]
-	before := make([]time.Duration, len(last))
-	for i, pid := range last {
-		before[i], _ = cpuClock(pid)
+// spareName is what a worker is called that waits for its login.
+const spareName = "pamhelper spare"
+
+// quiet reports whether processes use no processor for a moment.
+func quiet(pids []int) bool {
+	before := cpuClocks(pids)
+	time.Sleep(pollEvery)
+	return slices.Equal(before, cpuClocks(pids))
+}
+
+func cpuClocks(pids []int) (clocks []time.Duration) {
+	for _, pid := range pids {
+		clock, _ := cpuClock(pid)
+		clocks = append(clocks, clock)
 	}
-	for range 2 {
-		time.Sleep(pollEvery)
-		for i, pid := range last {
-			if now, err := cpuClock(pid); err != nil || now != before[i] {
-				return false
-			}
-		}
-	}
-	return true
+	return clocks
 }
 
 // spent is what the broker and the workers that it has reaped used, by figure.

@@ -93,6 +93,12 @@ func childrenOf(pid int) (children []int) {
 	return children
 }
 
+// nameOf is the name of a process, as ps(1) shows it.
+func nameOf(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSuffix(string(name), "\n")
+}
+
 // runs reports whether a process is that program. A program that was started from
 // a descriptor has the same file.
 func runs(pid int, program string) bool {

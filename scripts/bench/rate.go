@@ -29,6 +29,9 @@ func measureRates(b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, sasl.end()) }()
 	for _, of := range []struct{ service, name string }{{permitService, "pam_permit"}, {unixService, "pam_unix"}} {
+		if b.quick && of.service == permitService {
+			continue
+		}
 		for _, atOnce := range []int{1, 8, 32} {
 			if err := b.rates(sasl, brokers, of.service, of.name, atOnce); err != nil {
 				return err
@@ -64,7 +67,7 @@ func (b *bench) rates(sasl *saslauthd, brokers []*driven, service, name string, 
 		return err
 	}
 	want := target{}
-	if atOnce == 32 {
+	if service == unixService && atOnce == 32 {
 		want = target{least: 0.6}
 	}
 	t.compare("cold : C started for each", rateFigure, cold, spawnedC, want)

@@ -27,19 +27,15 @@ func measureThroughput(b *bench) (err error) {
 	}
 	for _, cipher := range []string{plainCipher, otherCipher} {
 		for _, up := range []bool{false, true} {
-			name, rounds := "to the client", b.often(3, 3)
+			name, rounds, want := "to the client", b.often(5, 3), target{least: 1}
 			if up {
-				name = "from the client"
+				name, rounds, want = "from the client", b.often(3, 3), target{}
 			}
 			t := b.newTable(fmt.Sprintf("%d MiB %s, %s", bytes>>20, name, cipher), rounds, column{throughputFigure, "MiB/s"})
 			// Only a login differs between the ways, so one of them is enough.
 			contenders := []contender{servers.all[0].passes(file, bytes, cipher, up), servers.all[1].passes(file, bytes, cipher, up)}
 			if err := t.measure(rounds, contenders); err != nil {
 				return err
-			}
-			want := target{least: 1}
-			if up {
-				want = target{}
 			}
 			t.compare("ours : sshd", throughputFigure, cold, openSSH, want)
 		}
