@@ -231,6 +231,9 @@ type home struct {
 	namespace uint64 // of PIDs
 }
 
+// Locate finds out in advance where this process lives, which Create wants to know.
+func Locate() { place() }
+
 // place is the boot and the PID namespace that this process is in.
 var place = sync.OnceValues(func() (home, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -135,6 +136,7 @@ func (s spare) watch() (stop func()) {
 // warm does what the first login of a process pays for: it loads the modules of the
 // machine's users and groups, in which root always is, and those of the services.
 func warm(p *pb.Policy) {
+	record.Locate()
 	if root, err := userprocess.Lookup("root"); err == nil {
 		root.Groups()
 	}
