@@ -254,19 +254,31 @@ func childrenOf(t *testing.T, pid int, argument string) (found []int) {
 	return found
 }
 
-// waitingSpare is the name of a spare worker's process when it is ready.
-const waitingSpare = "pamhelper spare"
+// The names of a spare worker's process, before it is ready and then.
+const (
+	newSpare     = "pamhelper new"
+	waitingSpare = "pamhelper spare"
+)
 
 // sparesOf are the processes that a broker keeps for logins to come, ready or not.
 func sparesOf(t *testing.T, broker int) []int {
 	t.Helper()
-	return slices.DeleteFunc(childrenOf(t, broker, "\x00--spare\x00"), func(pid int) bool { return processName(pid) == "pamhelper" })
+	return slices.DeleteFunc(childrenOf(t, broker, "\x00worker\x00"), func(pid int) bool { return !isSpare(pid) })
 }
 
 // workers are the broker's that have a login.
 func (b *brokered) workers() []int {
 	b.t.Helper()
-	return without(childrenOf(b.t, b.cmd.Process.Pid, "\x00worker\x00"), sparesOf(b.t, b.cmd.Process.Pid))
+	return slices.DeleteFunc(childrenOf(b.t, b.cmd.Process.Pid, "\x00worker\x00"), isSpare)
+}
+
+// isSpare reports whether a worker has no login yet: with it, it takes the name of all
+// others. One that has just been started has no name of its own, and one that ends no
+// command line.
+func isSpare(pid int) bool {
+	name := processName(pid)
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return name == newSpare || name == waitingSpare || strings.Contains(string(line), "\x00--spare\x00") && name != "pamhelper"
 }
 
 // processName is what the process calls itself (PR_SET_NAME); empty where it has ended.
