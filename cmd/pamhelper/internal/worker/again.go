@@ -39,12 +39,16 @@ func noteLoaded() { C.pamhelper_objects_note() }
 // was replaced right before or while it was loaded, that counts as well.
 func replaced() (path string) { return C.GoString(C.pamhelper_objects_replaced()) }
 
-// again executes this program as a worker that has just been started for the login
-// on socket. It returns only where that fails.
-func again(socket int) error {
+// orderMatters reports whether a login can get another library for what is loaded now
+// than it would get without: modules of other services count among that.
+func orderMatters() bool { return C.pamhelper_objects_searching() != nil }
+
+// again executes this program as if it had just been started with socket, and without
+// some of its flags. It returns only where that fails.
+func again(socket int, without ...string) error {
 	if _, err := C.pamhelper_as_started(C.int(socket)); err != nil {
 		return fmt.Errorf("start again: %w", err)
 	}
-	argv := slices.DeleteFunc(slices.Clone(os.Args), func(argument string) bool { return argument == "--spare" || argument == "--preload" })
+	argv := slices.DeleteFunc(slices.Clone(os.Args), func(argument string) bool { return slices.Contains(without, argument) })
 	return fmt.Errorf("start again: %w", syscall.Exec("/proc/self/exe", argv, nil))
 }

@@ -86,3 +86,27 @@ const char *pamhelper_objects_replaced(void)
 	}
 	return stale;
 }
+
+static int searches_itself(struct dl_phdr_info *info, size_t size, void *path)
+{
+	(void)size;
+	for (unsigned i = 0; info->dlpi_name[0] == '/' && i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type != PT_DYNAMIC)
+			continue;
+		const ElfW(Dyn) *entry = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+		for (; entry->d_tag != DT_NULL; entry++)
+			if (entry->d_tag == DT_RPATH || entry->d_tag == DT_RUNPATH) {
+				*(const char **)path = info->dlpi_name;
+				return 1;
+			}
+	}
+	return 0;
+}
+
+const char *pamhelper_objects_searching(void)
+{
+	const char *path = NULL;
+
+	dl_iterate_phdr(searches_itself, &path);
+	return path;
+}

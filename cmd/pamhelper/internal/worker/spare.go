@@ -9,7 +9,10 @@
 // has died, and on SIGTERM.
 //
 // What it has loaded may have been replaced on disk since. Then it executes itself
-// again, with the login's socket, rather than run what an upgrade was to remove.
+// again, with the login's socket, rather than run what an upgrade was to remove. And
+// where a file has directories of its own for the libraries it needs, the modules of
+// another service could decide which library one of this service gets: then nothing is
+// loaded in advance.
 
 package worker
 
@@ -67,7 +70,7 @@ func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, 
 	setName(nameWorker)
 	if path := replaced(); path != "" {
 		s.log.Printf("%s has been replaced since this worker was started: it starts again", path)
-		return -1, again(socket)
+		return -1, again(socket, "--spare", "--preload")
 	}
 	forgetPolicy()
 	return socket, nil
@@ -102,6 +105,9 @@ func (s spare) prepare() error {
 	}
 	noteLoaded()
 	watched()
+	if s.preload && orderMatters() {
+		return again(int(s.broker.Fd()), "--preload") // it waits with nothing loaded
+	}
 	if err := unix.SetNonblock(int(s.broker.Fd()), false); err != nil {
 		return err
 	}
