@@ -178,13 +178,17 @@ func (s *spares) forget(one *spare) {
 }
 
 // postpone takes out one that has failed, and puts off the start of its successor,
-// longer each time. It says so.
+// longer each time. It says so. Those that fail while that is put off were started
+// together: they count as one.
 func (s *spares) postpone(failed *spare) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(failed)
-	s.pause = min(max(2*s.pause, firstSparePause), mostSparePause)
-	s.after = time.Now().Add(s.pause)
+	if s.pause == 0 || !time.Now().Before(s.after) {
+		s.pause = min(max(2*s.pause, firstSparePause), mostSparePause)
+		s.after = time.Now().Add(s.pause)
+	}
 	s.refill()
-	return "logins go on without it, and another one is started in " + s.pause.String()
+	wait := (time.Until(s.after) + time.Second - 1).Truncate(time.Second) // rounded up
+	return "logins go on without it, and another one is started in " + wait.String()
 }
