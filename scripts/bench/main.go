@@ -4,9 +4,10 @@
 // a loopback of their own, in which everything runs, and with which all of it ends,
 // however the bench does.
 //
-// The contenders of a row are measured in turn, round by round, so that whatever else
-// the machine does meets all of them; a ratio is the median of the ratios of the
-// rounds. No number of one run is to be compared with a number of another.
+// The contenders of a row are measured in turn, round by round, so that what else the
+// machine does now and then meets all of them; a ratio is the median of the ratios of
+// the rounds. No number of one run is to be compared with a number of another. On a
+// machine that is busy all the time nothing can be measured, and the bench says so.
 package main
 
 import (

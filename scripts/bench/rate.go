@@ -43,7 +43,7 @@ func measureRates(b *bench) (err error) {
 
 // rates measures one service at one number of logins at once.
 func (b *bench) rates(sasl *saslauthd, brokers []*driven, service, name string, atOnce int) error {
-	rounds := b.often(7, 3)
+	rounds := b.often(5, 3)
 	count := b.pick(max(100, 6*atOnce), max(20, 2*atOnce))
 	t := b.newTable(fmt.Sprintf("%s, %d at once, %d logins a round", name, atOnce, count), rounds, column{rateFigure, "1/s"})
 	contenders := []contender{

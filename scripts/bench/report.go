@@ -34,6 +34,8 @@ type machine struct {
 	Libpam  string `json:"libpam"`
 	OpenSSH string `json:"openssh"`
 	Debian  string `json:"debian"`
+	// Load is the load average of the last minute before the run (proc(5)).
+	Load float64 `json:"load_before"`
 }
 
 func newReport(s settings) *report {
@@ -49,6 +51,8 @@ func thisMachine() machine {
 	if unix.Uname(&name) == nil {
 		m.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
+	load, _ := os.ReadFile("/proc/loadavg")
+	fmt.Sscan(string(load), &m.Load)
 	version, _ := os.ReadFile("/etc/debian_version")
 	m.Debian = strings.TrimSpace(string(version))
 	said, _ := exec.Command("ssh", "-V").CombinedOutput()
@@ -88,6 +92,9 @@ func (r *report) summary(out io.Writer) {
 	m := r.Machine
 	fmt.Fprintf(out, "%s, %d cores (%s), Linux %s, Debian %s, %s, %s, %s\n", r.Date.Format(time.DateOnly), m.Cores, m.CPU, m.Kernel, m.Debian, m.Libpam, m.OpenSSH, m.Go)
 	fmt.Fprintf(out, "ratios are %s (quartiles); passwords: %s\n", r.Ratio, r.Hashing)
+	if m.Load > float64(m.Cores)/4 {
+		fmt.Fprintf(out, "THE MACHINE WAS BUSY: its load was %v before. Of a processor that is fought over, whoever has more processes gets more:\nrates and what is done at once are worth nothing then, the rest little.\n", m.Load)
+	}
 	printRatios(out, judged)
 }
 
