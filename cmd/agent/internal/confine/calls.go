@@ -80,14 +80,15 @@ func partly(pid int, connects bool) []rule {
 		// TIOCSTI would type into it.
 		{unix.SYS_IOCTL, anyOf{{is(1, unix.TCGETS)}, {is(1, unix.TCSETS)}, {is(1, unix.TCSETSW)}, {is(1, unix.TCSETSF)},
 			{is(1, unix.TIOCGWINSZ)}, {is(1, unix.TIOCSWINSZ)}, {is(1, unix.TIOCINQ)}}},
-		// What Go's net package sets on a connection. Other options attach programs
+		// What Go's net package sets on a connection, and the agent. Other options attach programs
 		// to it, or put further protocols on top.
 		{unix.SYS_SETSOCKOPT, anyOf{
 			{is(1, unix.SOL_SOCKET), is(2, unix.SO_KEEPALIVE)}, {is(1, unix.SOL_SOCKET), is(2, unix.SO_LINGER)},
 			{is(1, unix.SOL_SOCKET), is(2, unix.SO_RCVBUF)}, {is(1, unix.SOL_SOCKET), is(2, unix.SO_SNDBUF)},
 			{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_NODELAY)}, {is(1, unix.IPPROTO_TCP), is(2, unix.TCP_KEEPIDLE)},
 			{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_KEEPINTVL)}, {is(1, unix.IPPROTO_TCP), is(2, unix.TCP_KEEPCNT)},
-			{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_USER_TIMEOUT)}}},
+			{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_USER_TIMEOUT)},
+			{is(1, unix.IPPROTO_TCP), is(2, unix.TCP_QUICKACK)}}},
 	}
 }
 

@@ -82,11 +82,20 @@ func echo(l net.Listener) error {
 	}
 	tcp := conn.(*net.TCPConn)
 	if err := errors.Join(tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3}),
-		tcp.SetNoDelay(true), tcp.SetLinger(1)); err != nil {
+		tcp.SetNoDelay(true), tcp.SetLinger(1), acknowledge(tcp)); err != nil {
 		return err
 	}
 	_, err = io.Copy(conn, conn)
 	return err
+}
+
+func acknowledge(c *net.TCPConn) (err error) {
+	raw, rawErr := c.SyscallConn()
+	if rawErr != nil {
+		return rawErr
+	}
+	rawErr = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
+	return errors.Join(rawErr, err)
 }
 
 func readIs(path, want string) error {
