@@ -72,14 +72,28 @@ func (p *piped) signal(name string) { signal(p.process, name) }
 // hangUp ends a process that nobody can talk to any more.
 func (p *piped) hangUp() { p.process.Signal(syscall.SIGHUP) } // one that has ended needs none
 
-// feed passes on what the client sends until it sends no more, or the process
-// takes no more.
+// feed passes on what the client sends until it sends no more. Where the process
+// takes no more, the rest is dropped, as sshd does: it would be held here.
 func feed(to *os.File, from io.Reader) {
+	pass(to, from)
+	drop(from)
+}
+
+func pass(to *os.File, from io.Reader) {
 	pooled := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(pooled)
 	defer clear(pooled[:])
 	// Without their other methods: those would take buffers of their own.
 	io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, pooled[:])
+}
+
+// drop reads to the end.
+func drop(from io.Reader) {
+	for buf := make([]byte, 512); ; {
+		if _, err := from.Read(buf); err != nil {
+			return
+		}
+	}
 }
 
 const bufferSize = 32 << 10

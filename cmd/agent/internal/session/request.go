@@ -45,6 +45,7 @@ func (s *session) serve(ctx context.Context, requests <-chan *ssh.Request) {
 	defer s.channel.Close()
 	ctx, gone := context.WithCancel(ctx)
 	defer gone()
+	s.following.Go(func() { drop(s.channel.Stderr()) }) // a client has none to send
 	for request := range requests {
 		ok := s.take(ctx, request)
 		if request.WantReply {
