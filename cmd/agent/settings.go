@@ -12,6 +12,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/keyfile"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/node"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/unread"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -38,7 +39,7 @@ func settingsOf(conf *config.Config, launcher ipc.Launcher) (*node.Settings, err
 		in.AuthorizedKeys = func(user string) ([]ssh.PublicKey, error) { return authorizedKeys(conf.SSH.AuthorizedKeysOf(user)) }
 	}
 	return &node.Settings{
-		Auth: in, LoginTimeout: conf.SSH.LoginTimeout, MaxUnauthenticated: conf.SSH.MaxUnauthenticated, MaxChannels: conf.SSH.MaxChannels,
+		Auth: in, LoginTimeout: conf.SSH.LoginTimeout, MaxUnauthenticated: conf.SSH.MaxUnauthenticated, MaxChannels: conf.SSH.MaxChannels, MaxUnread: unread.Most,
 		KeepaliveInterval: conf.SSH.KeepaliveInterval, KeepaliveCount: conf.SSH.KeepaliveCount, DrainTimeout: conf.SSH.DrainTimeout,
 	}, nil
 }

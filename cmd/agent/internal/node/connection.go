@@ -15,6 +15,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/auth"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/session"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/unread"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -26,6 +27,7 @@ type connection struct {
 	address  netip.Addr
 	port     int
 	journal  *journal.Journal
+	unread   *unread.Limit
 	open     bool // its session is open; guarded by the node's lock
 
 	ctx    context.Context // ends with the connection
@@ -38,6 +40,10 @@ func newConnection(n *Node, settings *Settings, stream net.Conn) *connection {
 		c.address, c.port = numeric(from), from.Port
 	}
 	c.journal = journal.New(n.log, c.address.String(), c.port)
+	c.unread = unread.New(settings.MaxUnread, func() {
+		c.journal.Always("closed: the client has sent much more than its processes read")
+		c.close()
+	})
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -57,6 +63,7 @@ func (c *connection) close() {
 
 // serve is the whole of a connection.
 func (c *connection) serve() {
+	defer c.unread.Wait()
 	defer c.close()
 	began := time.Now()
 	c.journal.Always("connection")
@@ -66,7 +73,7 @@ func (c *connection) serve() {
 	defer cancel()
 	login := auth.New(ctx, c.settings.Auth, c.journal, c.address.String())
 	defer c.undo(login)
-	conn, channels, requests, err := ssh.NewServerConn(promptly(c.stream), login.ServerConfig())
+	conn, channels, requests, err := ssh.NewServerConn(c.unread.Stream(promptly(c.stream)), login.ServerConfig())
 	if err != nil {
 		c.journal.Always("disconnected before a login", "why", journal.Text(c.reason(login, err)))
 		return
@@ -112,7 +119,7 @@ func (c *connection) session(ctx context.Context, login *auth.Login, conn *ssh.S
 	beside.Go(func() { c.watchHelper(login.Client(), conn, served) })
 	s := &session.Login{
 		Client: login.Client(), Permits: login.Permits(), Journal: c.journal,
-		Messages: messages, Variables: c.variables(), MaxChannels: c.settings.MaxChannels,
+		Messages: messages, Variables: c.variables(), MaxChannels: c.settings.MaxChannels, Unread: c.unread,
 	}
 	s.Serve(c.ctx, channels)
 }

@@ -22,6 +22,9 @@ type Settings struct {
 	MaxUnauthenticated int
 	// MaxChannels may be open at once on one connection.
 	MaxChannels int
+	// MaxUnread is how much of what a client has sent may be unread beyond the windows
+	// of its channels, in bytes; see package unread.
+	MaxUnread int64
 	// A client that has been silent for KeepaliveInterval is asked for a sign of
 	// life, and given up after KeepaliveCount that did not come. 0: never.
 	KeepaliveInterval time.Duration

@@ -97,7 +97,7 @@ func serve(t *testing.T, helper *ipctest.Helper, change func(*node.Settings)) *s
 			Launcher: s.helper, HostKeys: []ssh.Signer{key(t, 1)}, PasswordService: "sshd",
 			PAM: config.PAM{Enabled: true, ServiceName: "sshd", UsePAMAuth: true},
 		},
-		LoginTimeout: patience, MaxUnauthenticated: 10, MaxChannels: 10, DrainTimeout: time.Millisecond,
+		LoginTimeout: patience, MaxUnauthenticated: 10, MaxChannels: 10, MaxUnread: 1 << 20, DrainTimeout: time.Millisecond,
 	}
 	if change != nil {
 		change(settings)

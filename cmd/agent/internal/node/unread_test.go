@@ -45,6 +45,33 @@ func into(t *testing.T, client *ssh.Client, line string) (io.WriteCloser, io.Rea
 	return in, out
 }
 
+// TestAClientThatSendsIntoTheVoidIsGivenUp: what it sends byte by byte would take 46
+// times as much memory here.
+func TestAClientThatSendsIntoTheVoidIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s := serve(t, deaf(), nil)
+	client := s.in(ssh.Password("secret"))
+	var ends []<-chan struct{}
+	for range 2 {
+		in, _ := into(t, client, "sleep")
+		ended := make(chan struct{})
+		ends = append(ends, ended)
+		go func() {
+			defer close(ended)
+			for {
+				if _, err := in.Write([]byte("x")); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	s.logs("closed: the client has sent much more than its processes read")
+	for _, ended := range ends {
+		<-ended
+	}
+	client.Wait()
+}
+
 // TestAProcessThatDoesNotReadEndsNothing: its window is full, and others go on.
 func TestAProcessThatDoesNotReadEndsNothing(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/auth"
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/unread"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -25,6 +26,7 @@ type Login struct {
 	// client has sent into one and its process has not read, and in packets of a
 	// byte that is 48 times as much.
 	MaxChannels int
+	Unread      *unread.Limit
 
 	mu   sync.Mutex
 	open int
@@ -52,7 +54,8 @@ func (l *Login) Serve(ctx context.Context, channels <-chan ssh.NewChannel) {
 		}
 		serving.Go(func() {
 			defer l.leave()
-			s := &session{Login: l, channel: channel}
+			s := &session{Login: l, channel: channel, input: l.Unread.Input(channel)}
+			defer s.input.Close()
 			s.serve(ctx, requests)
 		})
 	}

@@ -45,7 +45,7 @@ func (p *piped) follow(ctx context.Context) {
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		defer p.stdin.Close()
-		feed(p.stdin, p.s.channel)
+		feed(p.stdin, p.s.input)
 	})
 	defer feeding.Wait()
 	outputs := []*output.Output{

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/unread"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
@@ -15,6 +16,7 @@ import (
 type session struct {
 	*Login
 	channel ssh.Channel
+	input   *unread.Input // what comes from it
 
 	variables []ipc.Variable
 	size      int // of the variables, in bytes

@@ -80,7 +80,7 @@ func (s *session) onTerminal(ctx context.Context, command ipc.Command, shell boo
 func (t *onItsTerminal) follow(ctx context.Context) {
 	io.WriteString(t.s.channel, strings.ReplaceAll(t.greeting, "\n", "\r\n"))
 	var typing sync.WaitGroup
-	typing.Go(func() { feed(t.process.Master, t.s.channel) })
+	typing.Go(func() { feed(t.process.Master, t.s.input) })
 	defer typing.Wait()
 	screen := output.Pass(t.process.Master, t.s.channel, func() int { return output.MaxInTerminal })
 	exit, err := t.process.Wait(ctx)
