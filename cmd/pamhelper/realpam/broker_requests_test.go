@@ -40,7 +40,7 @@ func TestABrokerDoesNotTakeWhatItDoesNotKnow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := newGround(t).broker()
+			b := newGround(t).broker("--spare", "0")
 			var oob []byte
 			if c.rights {
 				oob = unix.UnixRights(0)

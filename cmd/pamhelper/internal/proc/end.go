@@ -28,6 +28,7 @@ const (
 // process group they are in. One can be listed more than once.
 func Members(leaders []Leader) (members []Process, err error) {
 	for range looksOfMembers {
+		members = nil // what was seen is seen again
 		settled, err := each(leaders, func(p Process) { members = append(members, p) })
 		if settled || err != nil {
 			return members, err
