@@ -75,7 +75,7 @@ func TestNodeTakesNoCertificateThatIsNotRight(t *testing.T) {
 		"id of two lines":      {func(c *ssh.Certificate) { c.KeyId = "alice\nTELEPORT_ROLES=admin" }, "holds a control character"},
 		"id with NUL":          {func(c *ssh.Certificate) { c.KeyId = "alice\x00" }, "holds a control character"},
 		"id that is no UTF-8":  {func(c *ssh.Certificate) { c.KeyId = "\xff\xfe" }, "is not UTF-8"},
-		"id of 100 KB":         {func(c *ssh.Certificate) { c.KeyId = strings.Repeat("a", 100<<10) }, "the key id has 102400 bytes"},
+		"id of 100 KB":         {func(c *ssh.Certificate) { c.KeyId = strings.Repeat("a", 100<<10) }, `why="the key id has 102400 bytes; at most 256" key=SHA256:`},
 		"roles that are text":  {extension("teleport-roles", "admin"), "not what Teleport writes"},
 		"roles that are none":  {extension("teleport-roles", ""), "not what Teleport writes"},
 		"roles of two":         {extension("teleport-roles", `{"roles":["a"]}{"roles":["b"]}`), "not what Teleport writes"},

@@ -64,11 +64,11 @@ func (l *Login) Failures() int { return l.failures }
 
 func (l *Login) succeeded(user, method string) {
 	values := []any{"method", method, "user", journal.Text(user)}
-	if l.factor.key != nil {
-		values = append(values, "key", ssh.FingerprintSHA256(l.factor.key))
-	}
-	if c := l.factor.certificate; c != nil {
-		values = append(values, "identity", journal.Text(c.KeyId), "serial", c.Serial, "authority", ssh.FingerprintSHA256(c.SignatureKey))
+	switch {
+	case l.factor.certificate != nil:
+		values = append(values, named(l.factor.certificate)...)
+	case l.factor.key != nil:
+		values = append(values, named(l.factor.key)...)
 	}
 	l.journal.Info("login accepted", values...)
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -46,7 +45,12 @@ func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
 	if errors.Is(err, errDenied) {
 		return // logged where it failed
 	}
-	l.journal.Info("not taken", "method", journal.Text(method), "user", journal.Text(conn.User()), "why", journal.Text(err.Error()))
+	values := []any{"method", journal.Text(method), "user", journal.Text(conn.User()), "why", journal.Text(err.Error())}
+	var key *keyError
+	if errors.As(err, &key) {
+		values = append(values, named(key.key)...)
+	}
+	l.journal.Info("not taken", values...)
 }
 
 // queried says whether a key could be used. The client has not shown yet that it
@@ -54,18 +58,29 @@ func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
 func (l *Login) queried(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	found, err := l.find(conn, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", shown(key), err)
+		return nil, &keyError{key, err}
 	}
 	return &ssh.Permissions{CriticalOptions: found.permits.options()}, nil
 }
 
-// shown is a key for the log, and of a certificate the key that it is for, as
-// ssh-keygen shows it.
-func shown(key ssh.PublicKey) string {
-	if certificate, ok := key.(*ssh.Certificate); ok {
-		return fmt.Sprintf("certificate %q for %s", journal.Text(certificate.KeyId), ssh.FingerprintSHA256(certificate.Key))
+// keyError is why a key is not taken.
+type keyError struct {
+	key ssh.PublicKey
+	error
+}
+
+func (e *keyError) Unwrap() error { return e.error }
+
+// named are a key's values for the log, as ssh-keygen shows them: of a certificate
+// those of the key that it is for. They stand beside the reason and not in it: a
+// long id would leave no room.
+func named(key ssh.PublicKey) []any {
+	certificate, ok := key.(*ssh.Certificate)
+	if !ok {
+		return []any{"key", ssh.FingerprintSHA256(key)}
 	}
-	return ssh.FingerprintSHA256(key)
+	return []any{"key", ssh.FingerprintSHA256(certificate.Key), "identity", journal.Text(certificate.KeyId),
+		"serial", certificate.Serial, "authority", ssh.FingerprintSHA256(certificate.SignatureKey)}
 }
 
 // verified begins the login of a client that has the key.

@@ -339,7 +339,7 @@ func TestCertificatesThatLetNobodyIn(t *testing.T) {
 			client.Close()
 		}
 	}
-	s.logs(`why="certificate \"alice\" for ` + ssh.FingerprintSHA256(key(t, 2).PublicKey()) + `: its force-command is empty`)
+	s.logs(`why="its force-command is empty, and an empty command is the login shell" key=` + ssh.FingerprintSHA256(key(t, 2).PublicKey()) + " identity=alice ")
 }
 
 // answering answers each question with a text and notes what is shown.
