@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,7 +131,9 @@ func (r *rawClient) leaves() (lines string) {
 // sessions of users who were not to have any.
 func (n *node) nothingLeft(users ...string) {
 	n.t.Helper()
-	eventually(n.t, func() bool { return len(childrenOf(n.t, n.cmd.Process.Pid, "\x00worker\x00")) == 0 }, "no worker that is left")
+	eventually(n.t, func() bool {
+		return len(slices.DeleteFunc(childrenOf(n.t, n.cmd.Process.Pid, "\x00worker\x00"), isSpare)) == 0
+	}, "no worker that is left")
 	for _, user := range users {
 		if got := calls(user); strings.Contains(got, "open_session") || strings.Contains(got, "setcred") {
 			n.t.Errorf("calls for %s: got %s, want no session and no credentials", user, got)
