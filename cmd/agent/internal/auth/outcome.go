@@ -90,5 +90,22 @@ func (l *Login) variables() (variables []ipc.Variable, err error) {
 	for _, v := range values {
 		variables = append(variables, ipc.Variable{Name: v.Name, Value: v.Value})
 	}
-	return variables, nil
+	return variables, fit(variables)
+}
+
+// maxVariableBytes is what the helper takes for one login, names and values together
+// (PROTOCOL.md).
+const maxVariableBytes = 64 << 10
+
+// fit refuses here what the helper would: it is the claims of one user that are too
+// long, and nothing that trying again later helps with.
+func fit(variables []ipc.Variable) error {
+	size := 0
+	for _, v := range variables {
+		size += len(v.Name) + len(v.Value)
+	}
+	if size > maxVariableBytes {
+		return fmt.Errorf("the roles and the configuration's environment have %d bytes together; the helper takes %d", size, maxVariableBytes)
+	}
+	return nil
 }
