@@ -178,11 +178,11 @@ func (l *Login) account() error {
 	return err
 }
 
-// noted logs what PAM returned.
+// noted logs what PAM returned, also where the client has filled its part of the log.
 func (l *Login) noted(results []ipc.Result, err error) error {
 	for _, result := range results {
 		if !result.Skipped {
-			l.journal.Info("pam", "step", result.Step.String(), "code", result.Code.String(), "took", result.Duration)
+			l.journal.Always("pam", "step", result.Step.String(), "code", result.Code.String(), "took", result.Duration)
 		}
 	}
 	return err

@@ -45,15 +45,18 @@ func (j *Journal) Info(message string, values ...any) { j.write(slog.LevelInfo, 
 // Warn writes a line about what somebody should look at.
 func (j *Journal) Warn(message string, values ...any) { j.write(slog.LevelWarn, message, values) }
 
-// Error writes a line about what went wrong here, not with the peer.
-func (j *Journal) Error(message string, values ...any) { j.write(slog.LevelError, message, values) }
+// Error writes a line about what went wrong here, not with the peer. Like those of
+// Always, it is written however many there were.
+func (j *Journal) Error(message string, values ...any) { j.always(slog.LevelError, message, values) }
 
 // Always writes a line however many there were: one that must not be missed, and
 // that the peer cannot cause many of.
-func (j *Journal) Always(message string, values ...any) {
+func (j *Journal) Always(message string, values ...any) { j.always(slog.LevelInfo, message, values) }
+
+func (j *Journal) always(level slog.Level, message string, values []any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.line(slog.LevelInfo, message, values)
+	j.line(level, message, values)
 }
 
 func (j *Journal) write(level slog.Level, message string, values []any) {
