@@ -163,12 +163,17 @@ func TestVariablesThatAreTooLongRefuseOneLogin(t *testing.T) {
     environment: {SITE_A: "{{ external.big }}", SITE_B: "{{ external.big }}", SITE_C: "{{ external.big }}", SITE_D: "{{ external.big }}", SITE_E: "{{ external.big }}"}
 `)
 	key, authority := n.signer("key"), n.signer("ca")
-	for name, claim := range map[string]string{"together": strings.Repeat("x", 16000), "each": strings.Repeat("x", 60<<10), "a NUL": "x\x00y", "a newline": "x\ny"} {
+	for name, c := range map[string]struct{ claim, logs string }{
+		"together":  {strings.Repeat("x", 16000), "have 80078 bytes together; the helper takes 65536"},
+		"each":      {strings.Repeat("x", 60<<10), "the variable SITE_A: the value has 61440 bytes"},
+		"a NUL":     {"x\x00y", "holds a control character"},
+		"a newline": {"x\ny", "holds a control character"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			certificate := signedBy(t, authority, key.PublicKey(), func(c *ssh.Certificate) {
-				c.ValidPrincipals, c.Extensions["big"] = []string{"enemy1"}, claim
+			certificate := signedBy(t, authority, key.PublicKey(), func(certificate *ssh.Certificate) {
+				certificate.ValidPrincipals, certificate.Extensions["big"] = []string{"enemy1"}, c.claim
 			})
-			n.withstand(t, siege{moves: []move{signs("enemy1", certificate, key).wants(behindKey), interactive("enemy1").wants(onlyQuestions)}, logs: "msg=\"login failed\""})
+			n.withstand(t, siege{moves: []move{signs("enemy1", certificate, key).wants(behindKey), interactive("enemy1").wants(onlyQuestions)}, logs: c.logs})
 		})
 	}
 }
