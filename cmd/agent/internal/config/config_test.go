@@ -146,6 +146,24 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"tab", "ssh_service:\n\tenabled: yes\n", []string{"2:1: a tab in the indentation; YAML takes spaces only"}},
 		{"tab behind spaces", "ssh_service:\n  pam:\n  \tenabled: yes\n", []string{"3:3: a tab in the indentation; YAML takes spaces only"}},
 		{"syntax", "ssh_service: [a\n", []string{"1:14: not YAML: sequence end token ']' not found"}},
+		{"no space behind the colon", with("service_name:sshd"), []string{"4:5: not YAML: non-map value is specified; a space has to be behind the colon: KEY: VALUE"}},
+		{"no colon", with("service_name sshd"), []string{
+			"4:5: not YAML: non-map value is specified; a line is KEY: VALUE, with a colon, and one of a text behind | is indented more than its key"}},
+		{"no space behind the dash", ssh("host_keys:\n   - /a\n   -/b"), []string{
+			"5:4: not YAML: value is not allowed in this context; a space has to be behind the dash: - ITEM"}},
+		{"indented too far", with(" service_name: sshd"), []string{"3:14: not YAML: mapping value is not allowed in this context; " +
+			"look at the indentation: the keys of a section begin in one column, in the line behind as well"}},
+		{"indented too little", ssh("host_keys:\n   - /a\n  - /b"), []string{"5:3: not YAML: non-map value is specified; " +
+			"look at the indentation: the keys of a section begin in one column, in the line behind as well"}},
+		{"a quote that stays open", with(`service_name: "sshd`), []string{"4:19: not YAML: could not find end character of double-quoted text; the quote is not closed"}},
+		{"an apostrophe", top("auth_service:\n  message_of_the_day: 'it's logged'"), []string{"5:27: not YAML: value is not allowed in this context. map key-value is pre-defined; " +
+			"a ' between single quotes is written twice, or the text in double quotes"}},
+		{"a colon in a text", top("auth_service:\n  message_of_the_day: Welcome: all is logged"), []string{
+			"5:23: not YAML: mapping value is not allowed in this context; a text with a colon in it has to be in quotes"}},
+		{"a text that begins as YAML's", ssh("listen_addr: [::]:3022"), []string{
+			"3:20: not YAML: value is not allowed in this context; a text that begins so has to be in quotes"}},
+		{"a broker without quotes", top("helper: broker:"), []string{
+			"4:9: not YAML: mapping value is not allowed in this context; a text with a colon in it has to be in quotes"}},
 		{"two documents", top("---\na: 1"), []string{"5:1: a second document behind ---; the file is one document, remove the other"}},
 		{"directive", "%YAML 1.2\n---\na: 1\n", []string{"1:1: a directive; remove the line, and the --- behind it"}},
 		{"duplicate section", top("log: {}\nlog: {}"), []string{"5:1: the key log stands in line 4 already; remove one of them"}},
@@ -161,6 +179,11 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 
 		{"unknown key", with("use_pam_auht: yes"), []string{"4:5: ssh_service.pam.use_pam_auht is not known; did you mean use_pam_auth?"}},
 		{"unknown section", top("ssh-services: {}"), []string{"4:1: ssh-services is not known; did you mean ssh_service?"}},
+		{"a letter is missing of a long key", top("auth_service: {message_of_the_day_exempt_role: [ci]}"), []string{
+			"4:16: auth_service.message_of_the_day_exempt_role is not known; did you mean message_of_the_day_exempt_roles?"}},
+		{"half a key", ssh("password_service: svc"), []string{"3:3: ssh_service.password_service is not known; did you mean password_service_name?"}},
+		{"a very long key", ssh(strings.Repeat("a", 100) + ": b"), []string{"3:3: ssh_service." + strings.Repeat("a", 68) +
+			"… is not known; the keys of ssh_service are " + strings.Join(keys["ssh_service"], ", ")}},
 		{"in another spelling", with("Service-Name: sshd"), []string{"4:5: ssh_service.pam.Service-Name is not known; did you mean service_name?"}},
 		{"nothing alike", with("colour: red"), []string{
 			"4:5: ssh_service.pam.colour is not known; the keys of ssh_service.pam are enabled, service_name, use_pam_auth, account_first, environment"}},
@@ -218,6 +241,9 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"many digits", ssh("keepalive_count_max: 99999999999999999999"), []string{`3:24: ssh_service.keepalive_count_max: "99999999999999999999" is not a number from 1 to 100`}},
 
 		{"another helper", top("helper: tcp:1.2.3.4"), []string{`4:9: helper: "tcp:1.2.3.4" is neither broker: nor unix:PATH`}},
+		{"a broker without its colon", top("helper: broker"), []string{`4:9: helper: "broker" is neither broker: nor unix:PATH; write "broker:", in quotes`}},
+		{"a path alone", top("helper: /run/pamhelper.sock"), []string{
+			`4:9: helper: "/run/pamhelper.sock" is neither broker: nor unix:PATH; write unix:/run/pamhelper.sock`}},
 		{"exec", top("helper: exec:/usr/local/sbin/pamhelper"), []string{`4:9: helper: exec: is not for a serving agent, which is confined and cannot start programs; write broker: or unix:PATH`}},
 		{"a relative socket", top("helper: unix:sock"), []string{`4:9: helper: "sock" is not an absolute path; write it from / on`}},
 		{"log level", top("log: {level: warning}"), []string{`4:14: log.level: "warning" is not one of info, debug, warn, error; did you mean warn?`}},

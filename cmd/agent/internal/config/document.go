@@ -2,14 +2,12 @@ package config
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
@@ -130,33 +128,6 @@ func (d *document) characters() {
 		if r == '\n' {
 			at = place{at.line + 1, 1}
 		}
-	}
-}
-
-// syntax reports an error of the parser, with what it is most likely about.
-func (d *document) syntax(err error) {
-	var at place
-	var known yaml.Error
-	text := err.Error()
-	if errors.As(err, &known) {
-		at, text = placeOfToken(known.GetToken()), known.GetMessage()
-	} else {
-		at, text = place{1, 1}, strings.SplitN(text, "\n", 2)[0]
-	}
-	line := d.line(at.line)
-	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	switch {
-	case strings.Contains(indentation, "\t"):
-		at.column = 1 + strings.Index(indentation, "\t")
-		d.wrong(at, "a tab in the indentation; YAML takes spaces only")
-	case strings.Contains(line, ": {{"):
-		at.column = 1 + utf8.RuneCountInString(line[:strings.Index(line, "{{")])
-		d.wrong(at, `an expression without quotes; write "{{ … }}", or '{{ … }}' where it has quotes in it`)
-	case strings.Contains(line, `"{{`):
-		at.column = 1 + utf8.RuneCountInString(line[:strings.Index(line, `"{{`)])
-		d.wrong(at, `an expression whose quotes end those around it; write '{{ … }}', with single ones`)
-	default:
-		d.wrong(at, "not YAML: %s", text)
 	}
 }
 

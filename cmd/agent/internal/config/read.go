@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"path"
@@ -107,6 +108,17 @@ func readAuth(s section) AuthService {
 	return auth
 }
 
+// meantHelper is what a helper was meant to be that has no kind.
+func meantHelper(form string) string {
+	switch {
+	case form+":" == broker:
+		return fmt.Sprintf("; write %q, in quotes", broker)
+	case strings.HasPrefix(form, "/"):
+		return "; write unix:" + form
+	}
+	return ""
+}
+
 func readHelper(top section) Helper {
 	form := top.string("helper", broker)
 	if form == broker || !top.has("helper") {
@@ -117,7 +129,7 @@ func readHelper(top section) Helper {
 	case kind == "exec":
 		top.refuse("helper", "exec: is not for a serving agent, which is confined and cannot start programs; write %s or unix:PATH", broker)
 	case kind != "unix":
-		top.refuse("helper", "%s is neither %s nor unix:PATH", shown(form), broker)
+		top.refuse("helper", "%s is neither %s nor unix:PATH%s", shown(form), broker, meantHelper(form))
 	default:
 		top.absolute("helper", placeOf(top.values["helper"]), socket)
 	}

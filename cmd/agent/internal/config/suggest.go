@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +23,14 @@ func unknown(path, key string) string {
 }
 
 // shownKey is a key of the file, for a message.
-func shownKey(path string) string { return strings.Trim(shown(path), `"`) }
+func shownKey(path string) string {
+	const most = 80
+	quoted := []rune(strings.Trim(strconv.Quote(path), `"`))
+	if len(quoted) > most {
+		return string(quoted[:most]) + "…"
+	}
+	return string(quoted)
+}
 
 // elsewhere is the one section that has the key.
 func elsewhere(path, key string) string {
@@ -40,19 +48,33 @@ func elsewhere(path, key string) string {
 
 // suggestion is the known word that is nearest, where one is near.
 func suggestion(word string, known []string) string {
+	if len(word) > 64 {
+		return ""
+	}
 	best, least := "", 1+min(max(2, len(word)/4), len(word)/2)
 	for _, candidate := range known {
-		if len(candidate) > 2 && strings.HasPrefix(folded(word), candidate) {
-			return fmt.Sprintf("; did you mean %s?", candidate)
-		}
 		if d := distance(folded(word), folded(candidate)); d < least {
 			best, least = candidate, d
 		}
 	}
-	if best == "" || len(word) > 64 {
+	if best == "" {
+		best = beginning(folded(word), known)
+	}
+	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %s?", best)
+}
+
+// beginning is the known word that begins with word, or that word begins with.
+func beginning(word string, known []string) string {
+	for _, candidate := range known {
+		short, long := min(word, candidate), max(word, candidate) // a beginning sorts before the whole
+		if len(short) > 2 && strings.HasPrefix(long, short) {
+			return candidate
+		}
+	}
+	return ""
 }
 
 // folded is a word without what people mix up.

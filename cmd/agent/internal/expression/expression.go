@@ -6,6 +6,7 @@ package expression
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,6 +56,19 @@ func (e *Expression) Claims() []string {
 		return nil
 	}
 	return e.node.claims()
+}
+
+// bareClaim is a whole text that would be an expression between {{ and }}.
+var bareClaim = regexp.MustCompile(`^\{?\s*(external\.\w+)\s*\}?$`)
+
+// BareClaim returns what looks like an expression and stands outside of {{ and
+// }}, so that it is a text.
+func (e *Expression) BareClaim() (name string, bare bool) {
+	found := bareClaim.FindStringSubmatch(e.prefix)
+	if e.node != nil || found == nil {
+		return "", false
+	}
+	return found[1], true
 }
 
 // usable refuses what a variable cannot hold, and what a script run by root

@@ -127,11 +127,14 @@ func (p *parser) expression() (node, error) {
 	if p.peek() == '(' {
 		return p.call(space+"."+name, start)
 	}
-	if c := p.peek(); c != '}' && c != ',' && c != ')' {
+	if c := p.peek(); c != '}' && c != ',' && c != ')' && known(space) && p.at < len(p.text) {
 		return nil, p.wrong(`unexpected %s; a name with other characters than letters, digits and _ is written external["name"]`, p.next())
 	}
 	return p.claim(space, name, start)
 }
+
+// known says whether there are such names, whoever may use them.
+func known(space string) bool { return space == "external" || space == "internal" }
 
 // index reads ["name"].
 func (p *parser) index(space string, start int) (node, error) {

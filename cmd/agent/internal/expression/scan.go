@@ -52,6 +52,9 @@ func (p *parser) peek() byte {
 }
 
 func (p *parser) expect(token string) error {
+	if p.at == len(p.text) {
+		return p.wrong("the text ends here, and the expression does not: %s is missing", token)
+	}
 	if !strings.HasPrefix(p.text[p.at:], token) {
 		return p.wrong("expected %s, found %s", token, p.next())
 	}
