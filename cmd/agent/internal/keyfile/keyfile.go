@@ -39,6 +39,9 @@ func HostKey(file string) (ssh.Signer, error) {
 		return nil, err
 	}
 	defer clear(text)
+	if _, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
+		return nil, fmt.Errorf("%s is a public key; name the file of the private one, mostly the same without .pub", file)
+	}
 	if extra := info.Mode().Perm() & 0o037; extra != 0 {
 		return nil, fmt.Errorf("%s has the mode %04o: a private key is for its owner; chmod 0600, or 0640 for a group of the agent alone",
 			file, info.Mode().Perm())
@@ -63,6 +66,9 @@ func HostKey(file string) (ssh.Signer, error) {
 // what all are.
 func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	text, info, err := read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; write the public keys of the authorities into it, a line each", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +111,9 @@ func parse(file string, text []byte, meant ...string) (keys []ssh.PublicKey, err
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
 			continue
+		}
+		if bytes.HasSuffix(line, []byte("PRIVATE KEY-----")) {
+			return nil, fmt.Errorf("%s:%d: a private key; write the line of its .pub here, and keep the private one off this machine", file, i+1)
 		}
 		key, _, options, _, err := ssh.ParseAuthorizedKey(line)
 		if err != nil {

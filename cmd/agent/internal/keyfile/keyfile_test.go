@@ -65,6 +65,7 @@ func TestHostKeysThatAreOfNoUseAreToldApart(t *testing.T) {
 		{"empty", wrote(t, 0o600, ""), "FILE is no private key: ssh: no key found"},
 		{"cut", wrote(t, 0o600, key[:len(key)/2]), "FILE is no private key: ssh: no key found"},
 		{"the public one", wrote(t, 0o600, "ssh-ed25519 AAAA\n"), "FILE is no private key: ssh: no key found"},
+		{"the public one of ssh-keygen", generated(t, "-N", "", "-t", "ed25519") + ".pub", "FILE is a public key; name the file of the private one, mostly the same without .pub"},
 		{"with a passphrase", generated(t, "-N", "secret", "-t", "ed25519"), "FILE has a passphrase, and nobody is there to type it; remove it: ssh-keygen -p -N '' -f FILE"},
 		{"short", generated(t, "-N", "", "-t", "rsa", "-b", "1024"), "FILE: an RSA key of 1024 bits, which is too weak; make another: ssh-keygen -t ed25519"},
 	} {
@@ -117,7 +118,7 @@ func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
 		{"revoked", "@revoked " + key, 0o644, 0, `FILE:1: the option "@revoked", which is not followed here; a line is the key alone`},
 		{"empty", "# none\n", 0o644, 0, "FILE has no public key in it"},
 		{"a line that is none", key + "ssh-ed25519 AAAA\n" + key, 0o644, 0, "FILE:2: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
-		{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600, 0, "FILE:1: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
+		{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600, 0, "FILE:1: a private key; write the line of its .pub here, and keep the private one off this machine"},
 		{"weak", key + short, 0o644, 0, "FILE:2: an RSA key of 1024 bits, which is too weak; make another: ssh-keygen -t ed25519"},
 		{"writable by its group", key, 0o664, 0, "FILE has the mode 0664: who can write it can log in; chmod go-w"},
 	} {
@@ -126,6 +127,14 @@ func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
 		if got := strings.ReplaceAll(fmt.Sprint(err), file, "FILE"); got != test.want || len(keys) != test.keys {
 			t.Errorf("%s: got %d keys and %s, want %d and %s", test.name, len(keys), got, test.keys, test.want)
 		}
+	}
+}
+
+func TestAFileOfAuthoritiesThatIsNotThereIsToldWithTheRemedy(t *testing.T) {
+	t.Parallel()
+	want := "open /nosuch: no such file or directory; write the public keys of the authorities into it, a line each"
+	if _, err := PublicKeys("/nosuch"); fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -108,6 +108,10 @@ func (r *Report) ways(c *config.Config) {
 // configuration has shown already.
 func (r *Report) environment(pam config.PAM) {
 	for _, variable := range pam.Environment {
+		if name, bare := variable.Value.BareClaim(); bare {
+			r.add(Warning, "ssh_service.pam.environment."+variable.Name, `a text, and no claim: write "{{ %s }}" if it is to be one`, name)
+			continue
+		}
 		made := "the same for every login"
 		if claims := variable.Value.Claims(); len(claims) > 0 {
 			made = fmt.Sprintf("of the claim %s; left out where a login has none", strings.Join(claims, ", "))

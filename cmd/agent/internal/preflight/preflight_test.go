@@ -208,6 +208,14 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"a module that is not there", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "account required pam_permit.so\nsession required pam_nosuch.so\n")
 		}, true, "error DIR/pam.d/teleport:2: "},
+		{"an included file that is not there", certificates, func(g ground) {
+			g.write("pam.d/teleport", 0o644, "account required pam_permit.so\nsession required pam_permit.so\n@include nosuch\n")
+		}, true, "error DIR/pam.d/teleport:3: PAM cannot start with the service teleport because of this line, \"@include nosuch\"; " +
+			"correct it, or restore the file that it names; for more: pamhelper check teleport\n"},
+		{"a claim outside of braces", strings.Replace(everything, `"{{ external.email }}"`, "external.email", 1), nil, false,
+			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write \"{{ external.email }}\" if it is to be one\n"},
+		{"a claim in one pair of braces", strings.Replace(everything, `"{{ external.email }}"`, `"{ external.email }"`, 1), nil, false,
+			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write \"{{ external.email }}\" if it is to be one\n"},
 		{"a script that is not there", certificates, func(g ground) { os.Remove(g.dir + "/teleport_acct") }, true,
 			"error DIR/pam.d/teleport:1: DIR/teleport_acct is not there; for more: pamhelper check teleport\n"},
 		{"an open door where PAM proves", secondFactor, func(g ground) {

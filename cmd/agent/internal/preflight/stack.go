@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -26,13 +27,24 @@ func (r *Report) service(s service, pam pamstack.Config) {
 		return
 	}
 	if stack.Err != nil {
-		r.add(Error, s.key, "PAM cannot start with the service %s: %v", s.name, stack.Err)
+		r.notStarting(s, stack.Err)
 		return
 	}
 	r.add(OK, s.key, "the service %s is read from %s, proof %s", s.name, stack.File, s.proof)
 	r.served(s, stack)
 	r.lines(s, stack)
 	r.findings(s, pam)
+}
+
+// notStarting says which line keeps PAM from starting with the service at all.
+func (r *Report) notStarting(s service, err error) {
+	var at *pamstack.Error
+	if !errors.As(err, &at) || at.Line.Number == 0 {
+		r.add(Error, s.key, "PAM cannot start with the service %s: %v", s.name, err)
+		return
+	}
+	r.add(Error, fmt.Sprintf("%s:%d", at.Line.File, at.Line.Number), "PAM cannot start with the service %s because of this line, %q; "+
+		"correct it, or restore the file that it names; for more: pamhelper check %s", s.name, strings.TrimSpace(at.Line.Text), s.name)
 }
 
 // served says what the helper does not serve where PAM is to prove who logs in: the
