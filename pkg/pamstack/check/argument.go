@@ -1,6 +1,8 @@
 package check
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,7 +67,12 @@ func (s *service) argumentFiles(h *pamstack.Handler) {
 		if !filepath.IsAbs(path) || strings.ContainsAny(path, "%$~") || strings.HasPrefix(path, "/run/") {
 			continue
 		}
-		if _, err := s.stat(path + argument.suffix); err == nil {
+		_, err := s.stat(path + argument.suffix)
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			s.about(h, path, "argument-file-missing", Warning, unseen, path+argument.suffix)
 			continue
 		}
 		severity := argument.severity
@@ -103,6 +110,10 @@ func (s *service) firstPass() {
 	}
 }
 
+// unseen is for a file in a directory that this user may not look into. Modules mostly
+// run as root, who may.
+const unseen = "whether %s is there is not for this user to see; check it as root"
+
 // exec checks the command of pam_exec.
 func (s *service) exec(h *pamstack.Handler) {
 	command := execCommand(h.Arguments)
@@ -119,6 +130,9 @@ func (s *service) exec(h *pamstack.Handler) {
 	}
 	info, err := s.stat(command)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		s.at(h, "exec-command", Warning, unseen, command)
+		return
 	case err != nil:
 		s.at(h, "exec-command", execSeverity(h), "%s is not there", command)
 		return

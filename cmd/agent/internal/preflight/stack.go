@@ -3,9 +3,12 @@ package preflight
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc/names"
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
@@ -19,6 +22,11 @@ func (r *Report) service(s service, pam pamstack.Config) {
 	stack, err := pamstack.Load(s.name, pam)
 	if err != nil {
 		r.add(Error, s.key, "the service %s cannot be read: %v", s.name, err)
+		return
+	}
+	if file := kept(stack); file != "" {
+		r.add(Warning, s.key, "the service %s was not looked at: %s is not for this user to read, and the helper reads it as root; run this as root too",
+			s.name, file)
 		return
 	}
 	if stack.File == "" {
@@ -45,6 +53,26 @@ func (r *Report) notStarting(s service, err error) {
 	}
 	r.add(Error, fmt.Sprintf("%s:%d", at.Line.File, at.Line.Number), "PAM cannot start with the service %s because of this line, %q; "+
 		"correct it, or restore the file that it names; for more: pamhelper check %s", s.name, strings.TrimSpace(at.Line.Text), s.name)
+}
+
+// kept is a file that the service is read from by root, and not by this user: "" for
+// none. Without it, nobody can tell what the helper's PAM would do.
+func kept(stack *pamstack.Stack) string {
+	var files []string
+	if stack.File == "" {
+		files = slices.Clone(stack.Places)
+	}
+	for _, note := range stack.Notes {
+		if note.Problem == pamstack.FileSkipped {
+			files = append(files, note.Line.File)
+		}
+	}
+	for _, file := range files {
+		if errors.Is(unix.Faccessat(unix.AT_FDCWD, file, unix.R_OK, unix.AT_EACCESS), fs.ErrPermission) {
+			return file
+		}
+	}
+	return ""
 }
 
 // served says what the helper does not serve where PAM is to prove who logs in: the
