@@ -105,7 +105,7 @@ var slowClients = []slow{
 // TestNodeWaitsForNoSlowClient longer than for others, wherever it stops.
 func TestNodeWaitsForNoSlowClient(t *testing.T) {
 	t.Parallel()
-	const timeout = 2 * time.Second
+	const most = patience / 2 // of a machine that is busy; the node's timeout is 2 s
 	n := nodeWith(t, counting(t), "  login_timeout: 2s\n"+strings.TrimPrefix(passwords, "\n"))
 	t.Run("that stops", func(t *testing.T) {
 		for _, c := range slowClients {
@@ -119,8 +119,8 @@ func TestNodeWaitsForNoSlowClient(t *testing.T) {
 						break
 					}
 				}
-				if took := time.Since(began); took > timeout+patience/2 {
-					t.Errorf("closed after %s, want %s", took, timeout)
+				if took := time.Since(began); took > most {
+					t.Errorf("closed after %s, want less than %s", took, most)
 				}
 				if lines := r.leaves(); !strings.Contains(lines, `why="not logged in after 2s"`) && !strings.Contains(lines, "attempts that failed") {
 					t.Errorf("the log does not say why:\n%s", lines)
