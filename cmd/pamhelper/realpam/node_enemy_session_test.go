@@ -212,19 +212,19 @@ func TestNodeOutlivesFloodsOfChannelsAndRequests(t *testing.T) {
 			if granted, err := channel.SendRequest("shell", true, nil); granted || err != nil {
 				t.Errorf("one more process: granted %v, %v", granted, err)
 			}
-			if got := processesOf(uidOf(t, "enemy6")); len(got) > 1 {
+			if got := processesOf(uidOf(t, "enemy11")); len(got) > 1 {
 				t.Errorf("%d processes of one channel, want one", len(got))
 			}
 		},
 	} {
-		writeFile(t, n.path("enemy6.keys"), readFile(t, n.path("key.pub")))
-		client := n.logsIn(t, "enemy6", nil)
+		writeFile(t, n.path("enemy11.keys"), readFile(t, n.path("key.pub")))
+		client := n.logsIn(t, "enemy11", nil)
 		attack(t, client)
 		if _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
 			t.Errorf("%s: %v, want the connection to go on", name, err)
 		}
 		client.Close()
-		eventually(t, func() bool { return len(processesOf(uidOf(t, "enemy6"))) == 0 }, "%s: the end of all processes: %v", name, describe(processesOf(uidOf(t, "enemy6"))))
+		eventually(t, func() bool { return len(processesOf(uidOf(t, "enemy11"))) == 0 }, "%s: the end of all processes: %v", name, describe(processesOf(uidOf(t, "enemy11"))))
 		n.nothingLeft()
 	}
 	if got := len(n.log.String()); got > 400<<10 {
