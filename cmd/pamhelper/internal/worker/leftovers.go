@@ -66,10 +66,16 @@ func (w *worker) reapOrphans() {
 	}
 	w.processes.mu.Lock()
 	defer w.processes.mu.Unlock()
+	for w.reapSome() { // the kernel's list can miss some while others go
+	}
+}
+
+// reapSome is one look, and reports whether it found any.
+func (w *worker) reapSome() (some bool) {
 	children, err := proc.Children()
 	if err != nil {
 		w.warnOnce(err.Error())
-		return
+		return false
 	}
 	for _, pid := range children {
 		started := slices.ContainsFunc(w.processes.running, func(p *process) bool { return p.pid == pid })
@@ -77,9 +83,11 @@ func (w *worker) reapOrphans() {
 			continue
 		}
 		if p, err := proc.Read(pid); err == nil && p.Zombie {
-			unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			reaped, _ := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			some = some || reaped == pid
 		}
 	}
+	return some
 }
 
 // leftSessions are the kernel sessions that descend from the login.
