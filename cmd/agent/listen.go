@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -41,11 +42,20 @@ func listenersOf(address string) ([]net.Listener, error) {
 	if len(listeners) > 0 {
 		return listeners, nil
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen(networkOf(address), address)
 	if err != nil {
 		return nil, err
 	}
 	return []net.Listener{l}, nil
+}
+
+// networkOf is that of an address. Package net itself listens on all of IPv6 as
+// well where somebody has written 0.0.0.0.
+func networkOf(address string) string {
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // controlName is the broker's name for its control socket.
