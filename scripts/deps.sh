@@ -5,7 +5,7 @@ set -eu
 
 case "${1-}" in
 build) want="gcc libc6-dev libpam0g-dev make ca-certificates" ;;
-test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps openssh-server openssh-client git libpam-systemd dbus-daemon keyutils xauth systemd iproute2 putty-tools dropbear-bin libpam-google-authenticator libpam-oath oathtool" ;;
+test) want="gcc libc6-dev libpam0g-dev make libpam-modules libpam-runtime login pamtester binutils passwd util-linux procps openssh-server openssh-client git libpam-systemd dbus-daemon keyutils xauth systemd iproute2 putty-tools dropbear-bin libpam-google-authenticator libpam-oath oathtool fail2ban" ;;
 bench) want="gcc libc6-dev libpam0g-dev make ca-certificates libpam-modules libpam-runtime login passwd pamtester openssh-server openssh-client sasl2-bin" ;;
 demo) want="libpam-runtime libpam-modules login passwd mount util-linux bsdutils binutils procps openssh-client libpam-oath oathtool" ;;
 check) want="mandoc" ;;
@@ -46,6 +46,9 @@ install_missing() {
 	esac
 	case "$missing " in
 	*" sasl2-bin "*) update-rc.d saslauthd disable ;;
+	esac
+	case "$missing " in
+	*" fail2ban "*) update-rc.d fail2ban disable ;;
 	esac
 }
 install_missing 2>/dev/null && exit 0

@@ -1,7 +1,6 @@
 package realpam_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,21 +34,6 @@ func TestTheHelpersLinesHaveTheNodesLoginID(t *testing.T) {
 		t.Fatalf("no login id in the line of a failed login:\n%s", n.log.String())
 	}
 	n.logs("]: login=" + id + ": ")
-}
-
-// failedLine is how fail2ban finds failed logins: agent(1) has it.
-var failedLine = regexp.MustCompile(`msg="login failed" login=[0-9a-f]+ addr=127\.0\.0\.1 port=[0-9]+ method=password user="?`)
-
-// TestAFailedLoginIsALineForFail2ban whatever the user's name is.
-func TestAFailedLoginIsALineForFail2ban(t *testing.T) {
-	t.Parallel()
-	n := nodeWith(t, helperWith(t, unixStack, nil), passwords)
-	for _, user := range []string{"node1", "x addr=192.0.2.9", "x=y"} {
-		before := len(failedLine.FindAllString(n.log.String(), -1))
-		n.run(byPassword(user, "password", "wrong")).expect(t, 255, "", "Permission denied")
-		eventually(t, func() bool { return len(failedLine.FindAllString(n.log.String(), -1)) == before+1 },
-			"one more line that matches %s in:\n%s", failedLine, &n.log)
-	}
 }
 
 // TestNodeTellsNobodyWhoExists: all get one text.

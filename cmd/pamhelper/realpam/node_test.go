@@ -158,7 +158,7 @@ func (n *node) start(helper string, args ...string) {
 			n.t.Error("the node's log has the password")
 		}
 	})
-	n.logs("msg=listening")
+	n.logs("listening")
 }
 
 // logs waits for a line in the log.

@@ -45,6 +45,7 @@ var nodeUsers = []string{
 	"node20", "node21", "node22", "node23", "node24", "node25", "node26", "node27", "node28", "node29",
 	"node31", "node32", "node33", "node34", "node35", "node36", "node37",
 	"enemy1", "enemy2", "enemy3", "enemy4", "enemy5", "enemy6", "enemy7", "enemy8", "enemy9", "enemy10", "enemy11",
+	"admin1", "admin2", "admin3", "admin4",
 }
 
 // agedUsers have to change their password first.
