@@ -127,12 +127,19 @@ func TestNodeAsksUsersWhomTheGuidesScriptMakes(t *testing.T) {
 	n.logs("step=authenticate code=PAM_ACCT_EXPIRED")
 }
 
-// TestNodeSaysWhereItsOrderIsNotThePolicys in the log.
-func TestNodeSaysWhereItsOrderIsNotThePolicys(t *testing.T) {
+// TestNodeSaysWhereItsConfigurationIsNotThePolicys in the log: in the order of the
+// steps, and in who proves who somebody is.
+func TestNodeSaysWhereItsConfigurationIsNotThePolicys(t *testing.T) {
 	t.Parallel()
-	n := keyed(t, helperWith(t, unixStack, nil), "  trusted_user_ca_keys: [DIR/ca.pub]\n  pam: {enabled: yes, use_pam_auth: yes, account_first: yes}\n")
-	n.run(n.byCertificate("node3", n.certify("order", "node3"))).expect(t, 255, "", "Permission denied")
-	n.logs("account_first has to be the same in the configuration and, for the service sshd, in the helper's policy")
+	for pam, service := range map[string]string{
+		"use_pam_auth: yes, account_first: yes": "sshd", // which the policy has as the second
+		"use_pam_auth: no":                      "sshd", // which it has with proof PAM
+		"use_pam_auth: yes, service_name: keys": "keys", // and this one with AGENT
+	} {
+		n := keyed(t, helperWith(t, unixStack, nil), "  trusted_user_ca_keys: [DIR/ca.pub]\n  pam: {enabled: yes, "+pam+"}\n")
+		n.run(n.byCertificate("node3", n.certify("order", "node3"))).expect(t, 255, "", "Permission denied")
+		n.logs("proof and account_first of the service " + service + " have to be in the helper's policy what agent check prints")
+	}
 }
 
 // makeGuide puts the guide's script where its service looks for it.

@@ -125,13 +125,15 @@ func (l *Login) authenticate(user string) error {
 	return nil
 }
 
-// ofOrder says what to do where the helper wants the steps in another order.
+// ofOrder says what to do where the helper wants other steps, or in another order:
+// the configuration and the policy differ.
 func ofOrder(err error, service string) error {
 	var violation *ipc.ViolationError
-	if !errors.As(err, &violation) {
+	if !errors.As(err, &violation) || !strings.Contains(violation.Text, " is not permitted in phase ") {
 		return err
 	}
-	return fmt.Errorf("%w; account_first has to be the same in the configuration and, for the service %s, in the helper's policy", err, service)
+	return fmt.Errorf("%w; proof and account_first of the service %s have to be in the helper's policy what agent check prints for this configuration",
+		err, service)
 }
 
 // begin gets a worker and begins the PAM transaction.
@@ -160,7 +162,7 @@ func (l *Login) account() error {
 		l.expired = errors.Is(err, ipc.NewAuthtokReqd)
 		if err != nil && !l.expired {
 			l.tell() // what modules say to somebody who has proved who they are
-			return err
+			return ofOrder(err, l.settings.PAM.ServiceName) // that of passwords has the proof PAM
 		}
 		l.accounted = true
 	}
