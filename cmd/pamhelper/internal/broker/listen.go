@@ -43,10 +43,15 @@ func listen(addresses []string) (sockets []*os.File, err error) {
 
 func listenOn(address string) (*os.File, error) {
 	// A name would be asked for outside, as root.
-	if _, err := netip.ParseAddrPort(address); err != nil && !isPort(address) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil && !isPort(address) {
 		return nil, errors.New("not a numeric address with a port, such as 192.0.2.7:22, [2001:db8::7]:22 or :22")
 	}
-	listener, err := net.Listen("tcp", address)
+	network := "tcp"
+	if at.Addr().Is4() {
+		network = "tcp4" // else 0.0.0.0 would be all of IPv6 as well
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAddress, explain(err))
 	}
