@@ -29,6 +29,7 @@ type Login struct {
 	client       *ipc.Client // nil: no worker
 	accounted    bool        // account has said that the user may log in
 	expired      bool        // and that the password has to be changed
+	opened       bool        // the session is open
 	retired      sync.WaitGroup
 	failures     int // attempts that failed
 }
@@ -162,7 +163,9 @@ func (l *Login) account() error {
 		l.expired = errors.Is(err, ipc.NewAuthtokReqd)
 		if err != nil && !l.expired {
 			l.tell() // what modules say to somebody who has proved who they are
-			return ofOrder(err, l.settings.PAM.ServiceName) // that of passwords has the proof PAM
+
+			// The service of passwords has the proof PAM, so this is not about that.
+			return ofOrder(err, l.settings.PAM.ServiceName)
 		}
 		l.accounted = true
 	}

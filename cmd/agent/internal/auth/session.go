@@ -10,6 +10,7 @@ import (
 // they say is for the first terminal, and returned.
 func (l *Login) Open(ctx context.Context) (messages string, err error) {
 	err = l.noted(l.client.Do(ctx, ipc.Credentials, ipc.OpenSession))
+	l.opened = err == nil
 	return l.talk.take(), err
 }
 
@@ -23,7 +24,11 @@ func (l *Login) Permits() Permits { return l.factor.permits }
 func (l *Login) Close(ctx context.Context) error {
 	var err error
 	if l.client != nil {
-		err = l.noted(l.client.Do(ctx, ipc.End))
+		steps := []ipc.Step{ipc.End}
+		if l.opened { // End would close it too, without a code of its own for the log
+			steps = []ipc.Step{ipc.CloseSession, ipc.End}
+		}
+		err = l.noted(l.client.Do(ctx, steps...))
 		l.retire()
 	}
 	l.retired.Wait()
