@@ -1,7 +1,6 @@
 package realpam_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -137,35 +136,4 @@ func TestNodeShowsTheSessionsMessagesInAShellOnly(t *testing.T) {
 	if got := p.cmd.ProcessState.ExitCode(); got != 7 {
 		t.Errorf("exit status: got %d, want 7", got)
 	}
-}
-
-// TestNodeServesOtherClients: PuTTY's and Dropbear's.
-func TestNodeServesOtherClients(t *testing.T) {
-	t.Parallel()
-	n := nodeWith(t, helperWith(t, unixStack, nil), passwords)
-	runCmd(t, n.plink("node5", "id -un; exit 3")).expect(t, 3, "node5\n", "")
-	runCmd(t, n.dbclient("node5", "id -un; exit 4")).expect(t, 4, "node5\n", "")
-}
-
-// plink is PuTTY's client.
-func (n *node) plink(user, line string) *exec.Cmd {
-	n.t.Helper()
-	fingerprint, err := exec.Command("ssh-keygen", "-l", "-f", n.path("host.pub")).Output()
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	hostKey := strings.Fields(string(fingerprint))[1]
-	writeFile(n.t, n.path("secret"), password+"\n")
-	cmd := exec.Command("plink", "-batch", "-ssh", "-P", fmt.Sprint(n.port), "-l", user, "-hostkey", hostKey, "-pwfile", n.path("secret"), loopback, line)
-	cmd.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH")}
-	return cmd
-}
-
-// dbclient is Dropbear's.
-func (n *node) dbclient(user, line string) *exec.Cmd {
-	n.t.Helper()
-	cmd := exec.Command("dbclient", "-y", "-p", fmt.Sprint(n.port), "-l", user, loopback, line)
-	cmd.Env = []string{"HOME=" + n.dir, "PATH=" + os.Getenv("PATH"), "DROPBEAR_PASSWORD=" + password}
-	cmd.Stdin = strings.NewReader("")
-	return cmd
 }
