@@ -4,19 +4,21 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/pamhelper/pamhelper/cmd/agent/internal/journal"
 )
 
 const acknowledgement = `Type "yes" to acknowledge this and log in: `
 
 // acknowledge shows the message of the day and waits for a yes.
-func (l *Login) acknowledge() error {
+func (l *Login) acknowledge(user string) error {
 	message := l.settings.Message.MessageOfTheDay
 	if message == "" || l.acknowledged {
 		return nil
 	}
 	if role, exempt := l.exempt(); exempt {
 		l.acknowledged = true
-		l.journal.Info("message of the day left out", "role", role)
+		l.journal.Info("message of the day left out", "user", journal.Text(user), "role", journal.Text(role))
 		return nil
 	}
 	if l.talk.challenge == nil {
@@ -30,7 +32,7 @@ func (l *Login) acknowledge() error {
 		}
 		if strings.EqualFold(strings.TrimSpace(string(answer)), "yes") {
 			l.acknowledged = true
-			l.journal.Info("message of the day acknowledged")
+			l.journal.Info("message of the day acknowledged", "user", journal.Text(user))
 			return nil
 		}
 	}

@@ -88,7 +88,7 @@ func (l *Login) admit(user string) error {
 			return err
 		}
 	}
-	if err := l.acknowledge(); err != nil {
+	if err := l.acknowledge(user); err != nil {
 		return err
 	}
 	if l.client == nil {
