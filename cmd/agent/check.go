@@ -34,7 +34,8 @@ services and their modules, variables, the helper. Nothing is started or changed
 and everything that is wrong is told in one run. Then the policy is printed that
 the helper needs for this configuration, ready for /etc/pamhelper/policy.textproto.
 
-Run it as the agent's user: then it can read what the agent can.
+Run it as the agent's user: then it can read what the agent can. Files of PAM that
+only root may read are told; run it as root too where there are some.
 
 Exit status: 0 nothing is wrong, 1 something is, 2 usage or the configuration
 cannot be read.`,

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -44,7 +46,7 @@ func listenersOf(address string) ([]net.Listener, error) {
 	}
 	l, err := net.Listen(networkOf(address), address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ssh_service.listen_addr: %w%s", err, listenRemedy(err, address))
 	}
 	return []net.Listener{l}, nil
 }
@@ -56,6 +58,19 @@ func networkOf(address string) string {
 		return "tcp4"
 	}
 	return "tcp"
+}
+
+// listenRemedy is what to do where an address cannot be listened on.
+func listenRemedy(err error, address string) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "; a port below 1024 is opened by root: pamhelper broker --listen " + address + ", or a socket unit"
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "; another service has this port: ss -ltnp says which"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this machine has no such address, or not yet"
+	}
+	return ""
 }
 
 // controlName is the broker's name for its control socket.

@@ -127,7 +127,7 @@ func (s service) reload(log *slog.Logger, n *node.Node, began *config.Config, la
 		settings, err = settingsOf(conf, launcher)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; a service that runs reads only below the directories that it began with: restart it", err)
+		err = fmt.Errorf("%w; where that is so, restart it: a service that runs reads only below the directories that it began with", err)
 	}
 	if err != nil {
 		log.Error("configuration refused, the old one stays", "why", err.Error())

@@ -153,7 +153,7 @@ func TestNodeOutlivesMalformedSSH(t *testing.T) {
 	}
 }
 
-func (n *node) address() string { return fmt.Sprintf("%s:%d", loopback, n.port) }
+func (n *node) address() string { return fmt.Sprintf("%s:%d", n.host, n.port) }
 
 // TestNodeLetsOnlySoManyLogInAtOnce keeps some of them for other addresses, and gives
 // up those that are silent.

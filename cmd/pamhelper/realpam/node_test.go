@@ -135,8 +135,8 @@ func (n *node) configure(lines string) {
 	writeFile(n.t, n.path("agent.yaml"), text)
 }
 
-// start starts the node, with a helper for its broker, and waits until it listens.
-func (n *node) start(helper string, args ...string) {
+// broker is the command that runs the node, with a helper for its broker.
+func (n *node) broker(helper string, args ...string) *exec.Cmd {
 	n.t.Helper()
 	args = append(args, "--user", agentUser, "--policy", nodePolicyFile, "--", n.runs, "run", "--config", n.path("agent.yaml"))
 	// Records of its own: a broker sweeps, and would close what other tests left.
@@ -145,8 +145,15 @@ func (n *node) start(helper string, args ...string) {
 		n.t.Fatal(err)
 	}
 	start := n.mounts + "mount --bind '" + records + "' " + recordDir + "\nexec '" + helper + "' broker \"$@\"\n"
-	n.cmd = exec.Command("unshare", append([]string{"--mount", "sh", "-ec", start, "sh"}, args...)...)
-	n.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-ec", start, "sh"}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	return cmd
+}
+
+// start starts the node, and waits until it listens.
+func (n *node) start(helper string, args ...string) {
+	n.t.Helper()
+	n.cmd = n.broker(helper, args...)
 	n.cmd.Stderr = &n.log
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -18,6 +19,9 @@ const maxFile = 64 << 10
 // read and is none, with all that is wrong in it.
 func Load(file string) (*Config, error) {
 	data, err := read(file)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; the agent's user has to be able to read it, it holds no secret: chmod a+r, and a+x for the directories above", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}

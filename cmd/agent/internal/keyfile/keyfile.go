@@ -65,7 +65,7 @@ func HostKey(file string) (ssh.Signer, error) {
 // comment is one. The one option that a line can have is cert-authority, which is
 // what all are.
 func PublicKeys(file string) ([]ssh.PublicKey, error) {
-	text, info, err := read(file)
+	text, info, err := readPublic(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; write the public keys of the authorities into it, a line each", err)
 	}
@@ -85,7 +85,7 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 // AuthorizedKeys reads the keys of a user: there may be none in the file. No line
 // has options.
 func AuthorizedKeys(file string) ([]ssh.PublicKey, error) {
-	text, info, err := read(file)
+	text, info, err := readPublic(file)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,15 @@ func AuthorizedKeys(file string) ([]ssh.PublicKey, error) {
 		return nil, err
 	}
 	return parse(file, text)
+}
+
+// readPublic reads a file that everybody may read.
+func readPublic(file string) ([]byte, fs.FileInfo, error) {
+	text, info, err := read(file)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; the agent's user has to be able to read it: chmod a+r, and a+x for the directories above", err)
+	}
+	return text, info, err
 }
 
 // unchangeable says that others can put their own keys into the file.

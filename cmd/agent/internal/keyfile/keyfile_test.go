@@ -80,12 +80,29 @@ func TestHostKeysThatAreOfNoUseAreToldApart(t *testing.T) {
 }
 
 // Root reads everything: the test reads as another user.
-func TestAHostKeyThatTheAgentCannotReadIsToldWithTheRemedy(t *testing.T) {
+func TestFilesThatTheAgentCannotReadAreToldWithTheRemedy(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to read as a user who may not")
 	}
 	file := wrote(t, 0o600, content(t, generated(t, "-N", "", "-t", "ed25519")))
+	const public = "the agent's user has to be able to read it: chmod a+r, and a+x for the directories above"
+	for name, test := range map[string]struct {
+		read func() error
+		want string
+	}{
+		"a host key":    {func() error { _, err := HostKey(file); return err }, "let the agent's own group read it: chgrp GROUP " + file + "; chmod 0640 " + file},
+		"an authority":  {func() error { _, err := PublicKeys(file); return err }, public},
+		"a user's keys": {func() error { _, err := AuthorizedKeys(file); return err }, public},
+	} {
+		if err := asNobody(test.read); err == nil || !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+// asNobody reads as a user who owns nothing.
+func asNobody(read func() error) error {
 	failed := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and not unlocked: the thread ends with its user
@@ -93,13 +110,9 @@ func TestAHostKeyThatTheAgentCannotReadIsToldWithTheRemedy(t *testing.T) {
 			failed <- err
 			return
 		}
-		_, err := HostKey(file)
-		failed <- err
+		failed <- read()
 	}()
-	want := "let the agent's own group read it: chgrp GROUP " + file + "; chmod 0640 " + file
-	if err := <-failed; err == nil || !strings.HasSuffix(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	return <-failed
 }
 
 func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {

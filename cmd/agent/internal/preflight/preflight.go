@@ -5,6 +5,7 @@ package preflight
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,7 @@ func Run(c *config.Config, pam pamstack.Config) *Report {
 	if err := c.Ready(); err != nil {
 		r.add(Error, "ssh_service", "%v", err)
 	}
+	r.address(c.SSH.ListenAddr)
 	r.ways(c)
 	r.keys(c.SSH)
 	services := servicesOf(c)
@@ -85,6 +87,14 @@ func (r *Report) result(about, right string, err error) {
 		return
 	}
 	r.add(OK, about, "%s", right)
+}
+
+// address says where the agent cannot open its port itself.
+func (r *Report) address(address string) {
+	_, number, _ := net.SplitHostPort(address) // which the configuration has shown to be right
+	if port, err := strconv.Atoi(number); err == nil && 0 < port && port < 1024 {
+		r.add(Note, "ssh_service.listen_addr", "a port below 1024 is opened by root: pamhelper broker --listen %s, or a socket unit", address)
+	}
 }
 
 // ways says who would be let in, and how.

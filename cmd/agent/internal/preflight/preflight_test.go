@@ -181,6 +181,8 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"no way in", "ssh_service: {host_keys: [DIR/host_key], pam: {enabled: yes, service_name: teleport}}", nil, true,
 			"error ssh_service: nobody could log in: "},
 		{"nothing to run", "ssh_service: {enabled: no}", nil, true, "error ssh_service: ssh_service.enabled is no: there is nothing to run\n"},
+		{"a port of root's", strings.Replace(certificates, "{host_keys", "{listen_addr: 127.0.0.1:22, host_keys", 1), nil, false,
+			"note ssh_service.listen_addr: a port below 1024 is opened by root: pamhelper broker --listen 127.0.0.1:22, or a socket unit\n"},
 		{"a host key for all", certificates, func(g ground) { g.write("host_key", 0o644, "") }, true,
 			"error ssh_service.host_keys: DIR/host_key has the mode 0644: "},
 		{"no host key", certificates, func(g ground) { os.Remove(g.dir + "/host_key") }, true,
