@@ -222,7 +222,17 @@ func TestWhatIsWrongIsToldWithPlaceAndRemedy(t *testing.T) {
 		{"a name", ssh("listen_addr: localhost:22"), []string{`3:16: ssh_service.listen_addr: "localhost" is no numeric address; write one, such as 0.0.0.0:22`}},
 		{"a port too large", ssh("listen_addr: 127.0.0.1:65536"), []string{
 			`3:16: ssh_service.listen_addr: "65536" is no port; a port is a number from 1 to 65535, or 0 for one that is free`}},
-		{"no list", ssh("host_keys: /etc/key"), []string{`3:14: ssh_service.host_keys: "/etc/key" is not a list; write [ITEM, ITEM], or lines of - ITEM`}},
+		{"no list", ssh("host_keys: /etc/key"), []string{`3:14: ssh_service.host_keys: "/etc/key" is not a list; write ["/etc/key"]`}},
+		{"a long text for a list", ssh("host_keys: /" + strings.Repeat("k", 40)),
+			[]string{`3:14: ssh_service.host_keys: "/` + strings.Repeat("k", 39) + `"… is not a list; write [ITEM, ITEM], or lines of - ITEM`}},
+		{"a mapping for a list", ssh("host_keys: {a: b}"), []string{"3:14: ssh_service.host_keys: a mapping is not a list; write [ITEM, ITEM], or lines of - ITEM"}},
+		{"no space behind a dash", ssh("host_keys:\n    -/etc/key"), []string{`4:5: ssh_service.host_keys: "-/etc/key" is not a list; a space has to be behind the dash: - ITEM`}},
+		{"no space in the only line", "ssh_service:\n  pam:\n    enabled:yes\n", []string{`3:5: ssh_service.pam is "enabled:yes"; a space has to be behind the colon: KEY: VALUE`}},
+		{"a number in quotes", ssh(`max_channels: "10"`), []string{`3:17: ssh_service.max_channels: "10" is not a number from 1 to 1000; write it without quotes: 10`}},
+		{"sshd's files in homes", ssh("authorized_keys: .ssh/authorized_keys"), []string{`3:20: ssh_service.authorized_keys: ".ssh/authorized_keys" is in the homes of users, ` +
+			"where the agent has no right to read; write a directory for all of them, such as /etc/pamhelper/authorized_keys/%u"}},
+		{"sshd's mark of a home", ssh(`authorized_keys: "%h/.ssh/authorized_keys"`), []string{`3:20: ssh_service.authorized_keys: "%h/.ssh/authorized_keys" is in the homes of users, ` +
+			"where the agent has no right to read; write a directory for all of them, such as /etc/pamhelper/authorized_keys/%u"}},
 		{"an empty list", ssh("host_keys: []"), []string{`3:14: ssh_service.host_keys: an empty list; name a file, or leave host_keys out`}},
 		{"relative", ssh("host_keys: [key]"), []string{`3:15: ssh_service.host_keys: "key" is not an absolute path; write it from / on`}},
 		{"twice", ssh("host_keys: [/a, /a]"), []string{`3:19: ssh_service.host_keys: "/a" is there twice; remove one`}},

@@ -200,9 +200,17 @@ func (s section) files(key string) []string {
 	return files
 }
 
+// inHomes are the forms of sshd's AuthorizedKeysFile for files in homes.
+var inHomes = regexp.MustCompile(`^(?:~|%h|\.ssh/)`)
+
 // pattern is a path with the mark of a user's name in it.
 func (s section) pattern(key string) string {
 	pattern := s.string(key, "")
+	if inHomes.MatchString(pattern) {
+		s.refuse(key, "%s is in the homes of users, where the agent has no right to read; "+
+			"write a directory for all of them, such as /etc/pamhelper/authorized_keys/%s", shown(pattern), userMark)
+		return pattern
+	}
 	if !s.has(key) || !s.absolute(key, placeOf(s.values[key]), pattern) {
 		return pattern
 	}

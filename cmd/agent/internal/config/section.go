@@ -57,7 +57,7 @@ func (d *document) pairs(path string, node ast.Node) (pairs []*ast.MappingValueN
 	case *ast.MappingValueNode:
 		pairs = []*ast.MappingValueNode{n}
 	default:
-		d.wrong(placeOf(node), "%s is %s; it is a mapping, lines of KEY: VALUE", named(path), kind(node))
+		d.wrong(placeOf(node), "%s is %s; %s", named(path), kind(node), mappingHint(node))
 		return nil, false
 	}
 	first := map[string]place{}

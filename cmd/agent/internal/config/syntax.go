@@ -36,14 +36,19 @@ func (d *document) syntax(err error) {
 	}
 }
 
+const (
+	spaceBehindColon = "a space has to be behind the colon: KEY: VALUE"
+	spaceBehindDash  = "a space has to be behind the dash: - ITEM"
+)
+
 // remedies are for slips that the parser tells of in words of YAML's grammar, by
 // how the line looks. The first that fits is told.
 var remedies = []struct {
 	line   *regexp.Regexp
 	remedy string
 }{
-	{regexp.MustCompile(`^[A-Za-z_]+:[^ ]`), "a space has to be behind the colon: KEY: VALUE"},
-	{regexp.MustCompile(`^-[^- ]`), "a space has to be behind the dash: - ITEM"},
+	{pairWithoutSpace, spaceBehindColon},
+	{itemWithoutSpace, spaceBehindDash},
 	{regexp.MustCompile(`^[^:"'\[\]{}-]+$`), "a line is KEY: VALUE, with a colon, and one of a text behind | is indented more than its key"},
 	{regexp.MustCompile(`^(?:[A-Za-z_]+: |- )(?:"(?:[^"\\]|\\.)*|'(?:[^']|'')*)$`), "the quote is not closed"},
 	{regexp.MustCompile(`^[A-Za-z_]+: '.*[^']'[^' ].*'$`), "a ' between single quotes is written twice, or the text in double quotes"},

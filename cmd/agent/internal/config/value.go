@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func (s section) list(key string) (texts []string) {
 	}
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		s.refuse(key, "%s is not a list; write [ITEM, ITEM], or lines of - ITEM", kind(node))
+		s.refuse(key, "%s is not a list; %s", kind(node), listHint(node))
 		return nil
 	}
 	for _, item := range sequence.Values {
@@ -87,7 +88,7 @@ func (s section) int(key string, fallback, least, most int) int {
 	value, err := strconv.Atoi(word)
 	switch {
 	case err != nil:
-		s.refuse(key, "%s is not a number from %d to %d", kind(node), least, most)
+		s.refuse(key, "%s is not a number from %d to %d%s", kind(node), least, most, numberHint(node))
 	case value < least || value > most:
 		s.refuse(key, "%d is not from %d to %d", value, least, most)
 	}
@@ -178,6 +179,41 @@ func kind(node ast.Node) string {
 		return shown(word)
 	}
 	return "something else"
+}
+
+// A key with its value, and an item of a list, that YAML takes for one word.
+var (
+	pairWithoutSpace = regexp.MustCompile(`^[A-Za-z_]+:[^ ]`)
+	itemWithoutSpace = regexp.MustCompile(`^-[^- ]`)
+)
+
+// mappingHint is what to do about what is to be a mapping.
+func mappingHint(node ast.Node) string {
+	if word, ok := text(node); ok && pairWithoutSpace.MatchString(word) {
+		return spaceBehindColon
+	}
+	return "it is a mapping, lines of KEY: VALUE"
+}
+
+// listHint is what to do about what is to be a list.
+func listHint(node ast.Node) string {
+	word, ok := text(node)
+	switch quoted := shown(word); {
+	case ok && itemWithoutSpace.MatchString(word):
+		return spaceBehindDash
+	case ok && !strings.HasSuffix(quoted, "…"):
+		return fmt.Sprintf("write [%s]", quoted)
+	}
+	return "write [ITEM, ITEM], or lines of - ITEM"
+}
+
+// numberHint is what to do about a number that is a text.
+func numberHint(node ast.Node) string {
+	word, ok := text(node)
+	if _, err := strconv.Atoi(word); !ok || err != nil {
+		return ""
+	}
+	return "; write it without quotes: " + word
 }
 
 // quotesHint is what to do about a scalar that YAML takes for no text.

@@ -58,8 +58,12 @@ func (e *Expression) Claims() []string {
 	return e.node.claims()
 }
 
-// bareClaim is a whole text that would be an expression between {{ and }}.
-var bareClaim = regexp.MustCompile(`^\{?\s*(external\.\w+)\s*\}?$`)
+// expressions are those that stand alone, and begin as calls do.
+const expressions = `external\.\w+|external\[.*\]|(?:email\.local|regexp\.replace)\(.*\)`
+
+// bareClaim is a whole text that would be an expression between {{ and }}; some
+// write $ before it, as a shell wants.
+var bareClaim = regexp.MustCompile("^\\$?\\{?\\s*(" + expressions + ")\\s*\\}?$")
 
 // BareClaim returns what looks like an expression and stands outside of {{ and
 // }}, so that it is a text.

@@ -140,6 +140,9 @@ func known(space string) bool { return space == "external" || space == "internal
 func (p *parser) index(space string, start int) (node, error) {
 	p.at++
 	p.space()
+	if c := p.peek(); c != '"' && c != '`' {
+		return nil, p.wrong(`expected a name in double quotes or backquotes, found %s; write %s["NAME"]`, p.next(), space)
+	}
 	name, err := p.string()
 	if err != nil {
 		return nil, err

@@ -69,6 +69,9 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; write the public keys of the authorities into it, a line each", err)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w; it holds no secret, and the agent's user has to read it: chmod a+r %s", err, file)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	}
 	keys, err := parse(file, text, "cert-authority")
 	if err == nil && len(keys) == 0 {
-		err = fmt.Errorf("%s has no public key in it", file)
+		err = fmt.Errorf("%s has no public key in it; write those of the authorities, a line each", file)
 	}
 	return keys, err
 }

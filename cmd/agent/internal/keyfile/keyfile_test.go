@@ -129,7 +129,7 @@ func TestEachLineIsAPublicKeyOrRefused(t *testing.T) {
 		{"for some names", key + "cert-authority,principals=\"alice\" " + key, 0o644, 0,
 			`FILE:2: the option "principals", which is not followed here; a line is the key alone`},
 		{"revoked", "@revoked " + key, 0o644, 0, `FILE:1: the option "@revoked", which is not followed here; a line is the key alone`},
-		{"empty", "# none\n", 0o644, 0, "FILE has no public key in it"},
+		{"empty", "# none\n", 0o644, 0, "FILE has no public key in it; write those of the authorities, a line each"},
 		{"a line that is none", key + "ssh-ed25519 AAAA\n" + key, 0o644, 0, "FILE:2: no public key; a line is a type such as ssh-ed25519, and the key in base64"},
 		{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600, 0, "FILE:1: a private key; write the line of its .pub here, and keep the private one off this machine"},
 		{"weak", key + short, 0o644, 0, "FILE:2: an RSA key of 1024 bits, which is too weak; make another: ssh-keygen -t ed25519"},

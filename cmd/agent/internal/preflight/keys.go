@@ -39,6 +39,10 @@ func (r *Report) keys(s config.SSHService) {
 func (r *Report) authorizedKeys(s config.SSHService) {
 	const about = "ssh_service.authorized_keys"
 	dir := filepath.Dir(s.AuthorizedKeys)
+	if strings.HasPrefix(dir, "/home/") {
+		r.add(Warning, about, "%s is in the homes of users, where the agent has no right to read and mostly cannot; "+
+			"a directory for all of them is better, such as /etc/pamhelper/authorized_keys/%%u", s.AuthorizedKeys)
+	}
 	for strings.Contains(dir, "%u") {
 		dir = filepath.Dir(dir)
 	}

@@ -218,6 +218,12 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write \"{{ external.email }}\" if it is to be one\n"},
 		{"a claim in one pair of braces", strings.Replace(everything, `"{{ external.email }}"`, `"{ external.email }"`, 1), nil, false,
 			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write \"{{ external.email }}\" if it is to be one\n"},
+		{"a claim as in a shell", strings.Replace(everything, `"{{ external.email }}"`, `"${external.email}"`, 1), nil, false,
+			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write \"{{ external.email }}\" if it is to be one\n"},
+		{"a function outside of braces", strings.Replace(everything, `"{{ external.email }}"`, `'email.local(external["e-mail"])'`, 1), nil, false,
+			"warning ssh_service.pam.environment.EMAIL: a text, and no claim: write '{{ email.local(external[\"e-mail\"]) }}' if it is to be one\n"},
+		{"keys in homes", strings.Replace(everything, "DIR/keys/%u", "/home/%u/.ssh/authorized_keys", 1), nil, false,
+			"warning ssh_service.authorized_keys: /home/%u/.ssh/authorized_keys is in the homes of users, "},
 		{"a script that is not there", certificates, func(g ground) { os.Remove(g.dir + "/teleport_acct") }, true,
 			"error DIR/pam.d/teleport:1: DIR/teleport_acct is not there; for more: pamhelper check teleport\n"},
 		{"an open door where PAM proves", secondFactor, func(g ground) {
@@ -240,6 +246,8 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"an open door that nobody uses", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "warning DIR/pam.d/teleport:1: "},
+		{"a port of root's", strings.Replace(certificates, "{", "{listen_addr: \":22\", ", 1), nil, false,
+			"note ssh_service.listen_addr: port 22 is root's: let the broker open it (pamhelper broker --listen :22)\n"},
 		{"a broker", certificates, nil, false, "note helper: the broker is reached only by an agent that it has started: "},
 		{"no socket", certificates + "helper: unix:DIR/sock\n", nil, true,
 			"error helper: dial unix DIR/sock: connect: no such file or directory; is the socket unit started, "},
