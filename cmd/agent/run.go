@@ -127,7 +127,7 @@ func (s service) reload(log *slog.Logger, n *node.Node, began *config.Config, la
 		settings, err = settingsOf(conf, launcher)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; where that is so, restart it: a service that runs reads only below the directories that it began with", err)
+		err = fmt.Errorf("%w; where agent check can read it as this user, it is outside of the directories that the service began with, which then needs a restart", err)
 	}
 	if err != nil {
 		log.Error("configuration refused, the old one stays", "why", err.Error())

@@ -241,12 +241,27 @@ func TestNodeReadsItsConfigurationAgain(t *testing.T) {
 	n.cmd.Process.Signal(syscall.SIGHUP)
 	n.logs("configuration refused, the old one stays")
 	n.run(c).expect(t, 0, "in\n", "")
+	n.configure(passwords)
+	n.mode("host", 0)
+	n.cmd.Process.Signal(syscall.SIGHUP)
+	n.logs("host: permission denied; let the agent's own group read it")
+	n.logs("where agent check can read it as this user, it is outside of the directories that the service began with")
+	n.mode("host", 0o600)
+	n.run(c).expect(t, 0, "in\n", "")
 	n.configure(passwords + "auth_service: {message_of_the_day: hello}\n")
 	n.cmd.Process.Signal(syscall.SIGHUP)
 	n.logs("configuration read, for new connections")
 	n.run(c).expect(t, 255, "", "There is a message to acknowledge")
-	if got := strings.Count(n.log.String(), "the policy was read again"); got != 2 {
-		t.Errorf("the policy was read again %d times, want 2", got)
+	if got := strings.Count(n.log.String(), "the policy was read again"); got != 3 {
+		t.Errorf("the policy was read again %d times, want 3", got)
+	}
+}
+
+// mode changes who may read a file.
+func (n *node) mode(name string, mode os.FileMode) {
+	n.t.Helper()
+	if err := os.Chmod(n.path(name), mode); err != nil {
+		n.t.Fatal(err)
 	}
 }
 
