@@ -57,7 +57,7 @@ func TestFail2banFindsEachFailedLogin(t *testing.T) {
 			n := keyed(t, helperWith(t, unixStack, nil), everyWay+"log: {format: "+format+"}\n")
 			writeFile(t, n.path(user+".keys"), readFile(t, n.path("key.pub")))
 			wrongCode, right := n.byKey(user), byPassword(user, "password", password)
-			wrongCode.answers[0].text, right.line = "wrong", "true"
+			wrongCode.answers[0].text, right.line = "wrong", "true --password=in-the-line"
 			fails := []client{
 				byPassword(user, "password", "wrong"), byPassword(user, "keyboard-interactive", "wrong"),
 				byPassword("nobody-of-this-name", "password", "wrong"), byPassword("root", "password", rootPassword),
@@ -75,6 +75,9 @@ func TestFail2banFindsEachFailedLogin(t *testing.T) {
 			want := strings.Repeat(loopback+"\n", len(fails)+1)
 			if got := banned(t, filter, n.log.String()); got != want {
 				t.Errorf("fail2ban found\n%s\nwant\n%s", got, want)
+			}
+			if strings.Contains(n.log.String(), "in-the-line") {
+				t.Errorf("the log has a command line:\n%s", n.log.String())
 			}
 		})
 	}

@@ -20,7 +20,7 @@ type piped struct {
 
 var _ running = (*piped)(nil)
 
-func (s *session) overPipes(ctx context.Context, command ipc.Command) (running, error) {
+func (s *session) overPipes(ctx context.Context, kind string, command ipc.Command) (running, error) {
 	p := &piped{s: s}
 	var err error
 	defer func() { closeAll(command.Stdin, command.Stdout, command.Stderr) }()
@@ -36,7 +36,7 @@ func (s *session) overPipes(ctx context.Context, command ipc.Command) (running, 
 		closeAll(p.stdin, p.stdout, p.stderr)
 		return nil, err
 	}
-	s.started(p.process, command)
+	s.started(p.process, kind)
 	return p, nil
 }
 

@@ -44,9 +44,9 @@ func (s *session) start(ctx context.Context, kind, line string) bool {
 	defer cancel()
 	var err error
 	if s.terminal != nil {
-		s.running, err = s.onTerminal(ctx, command, kind == "shell" && !s.Permits.Forced)
+		s.running, err = s.onTerminal(ctx, kind, command)
 	} else {
-		s.running, err = s.overPipes(ctx, command)
+		s.running, err = s.overPipes(ctx, kind, command)
 	}
 	if err != nil {
 		s.notStarted(kind, err)
@@ -83,14 +83,12 @@ func (n nothing) resize(ipc.Size)        {}
 func (n nothing) signal(string)          {}
 func (n nothing) hangUp()                {}
 
-// started notes a process in the log.
-func (s *session) started(p *ipc.Process, command ipc.Command) {
-	values := []any{"number", p.Number, "pid", p.PID}
+// started notes a process in the log. Command lines are not for it: people write
+// passwords into them.
+func (s *session) started(p *ipc.Process, kind string) {
+	values := []any{"number", p.Number, "pid", p.PID, "kind", kind}
 	if p.Terminal != "" {
 		values = append(values, "terminal", p.Terminal)
-	}
-	if command.Line != "" {
-		values = append(values, "command", journal.Text(command.Line))
 	}
 	s.Journal.Info("process started", values...)
 }

@@ -64,14 +64,14 @@ var _ running = (*onItsTerminal)(nil)
 
 // onTerminal starts a process on a terminal. A login shell shows what the
 // session's modules said.
-func (s *session) onTerminal(ctx context.Context, command ipc.Command, shell bool) (running, error) {
+func (s *session) onTerminal(ctx context.Context, kind string, command ipc.Command) (running, error) {
 	process, err := s.Client.Start(ctx, command)
 	if err != nil {
 		return nil, err
 	}
-	s.started(process, command)
+	s.started(process, kind)
 	t := &onItsTerminal{s: s, process: process}
-	if shell {
+	if kind == "shell" && !s.Permits.Forced {
 		t.greeting = s.takeMessages()
 	}
 	return t, nil
