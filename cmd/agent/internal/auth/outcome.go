@@ -33,19 +33,26 @@ func (l *Login) partly(user, method string, more *questions) error {
 func (l *Login) failed(user, method string, err error) {
 	l.retire()
 	values := []any{"method", method, "user", journal.Text(user), "why", journal.Text(err.Error())}
-	var refused *ipc.PAMError
-	if errors.As(err, &refused) {
-		values = append(values, "step", refused.Step.String(), "code", refused.Code.String())
-		if refused.Decision != nil {
-			values = append(values, "line", refused.Decision.String())
-		}
-	}
+	values = append(values, StepOf(err)...)
 	if isHelpers(err) {
 		l.journal.Error("login not possible", values...)
 		l.banner(tryLater)
 		return
 	}
 	l.journal.Warn("login failed", values...)
+}
+
+// StepOf are the names and values of the step that PAM refused, for the log.
+func StepOf(err error) (values []any) {
+	var refused *ipc.PAMError
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	values = []any{"step", refused.Step.String(), "code", refused.Code.String()}
+	if refused.Decision != nil {
+		values = append(values, "line", refused.Decision.String())
+	}
+	return values
 }
 
 // isHelpers tells failures of the helper from those of who logs in. What its policy

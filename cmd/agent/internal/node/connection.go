@@ -107,7 +107,8 @@ func (c *connection) session(ctx context.Context, login *auth.Login, conn *ssh.S
 	beside.Go(func() { c.answer(requests) })
 	messages, err := login.Open(context.WithoutCancel(ctx)) // the helper has a deadline for it
 	if err != nil {
-		c.journal.Error("session not opened", "user", journal.Text(conn.User()), "why", journal.Text(err.Error()))
+		values := []any{"user", journal.Text(conn.User()), "why", journal.Text(err.Error())}
+		c.journal.Error("session not opened", append(values, auth.StepOf(err)...)...)
 		refuse(ctx, channels, messages)
 		return
 	}
