@@ -69,9 +69,6 @@ func PublicKeys(file string) ([]ssh.PublicKey, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; write the public keys of the authorities into it, a line each", err)
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w; it holds no secret, and the agent's user has to read it: chmod a+r %s", err, file)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -118,8 +118,8 @@ func (r *Report) ways(c *config.Config) {
 // configuration has shown already.
 func (r *Report) environment(pam config.PAM) {
 	for _, variable := range pam.Environment {
-		if name, bare := variable.Value.BareClaim(); bare {
-			r.add(Warning, "ssh_service.pam.environment."+variable.Name, `a text, and no claim: write "{{ %s }}" if it is to be one`, name)
+		if bare, found := variable.Value.BareClaim(); found {
+			r.add(Warning, "ssh_service.pam.environment."+variable.Name, "a text, and no claim: write %s if it is to be one", quoted("{{ "+bare+" }}"))
 			continue
 		}
 		made := "the same for every login"
@@ -128,6 +128,14 @@ func (r *Report) environment(pam config.PAM) {
 		}
 		r.add(OK, "ssh_service.pam.environment."+variable.Name, "%s", made)
 	}
+}
+
+// quoted is an expression in quotes of YAML that it has none of.
+func quoted(expression string) string {
+	if strings.Contains(expression, `"`) {
+		return "'" + expression + "'"
+	}
+	return `"` + expression + `"`
 }
 
 // OfProblems is the report of a configuration that is none.

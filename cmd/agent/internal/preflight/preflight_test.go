@@ -246,8 +246,6 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"an open door that nobody uses", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "warning DIR/pam.d/teleport:1: "},
-		{"a port of root's", strings.Replace(certificates, "{", "{listen_addr: \":22\", ", 1), nil, false,
-			"note ssh_service.listen_addr: port 22 is root's: let the broker open it (pamhelper broker --listen :22)\n"},
 		{"a broker", certificates, nil, false, "note helper: the broker is reached only by an agent that it has started: "},
 		{"no socket", certificates + "helper: unix:DIR/sock\n", nil, true,
 			"error helper: dial unix DIR/sock: connect: no such file or directory; is the socket unit started, "},
