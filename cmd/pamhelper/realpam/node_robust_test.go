@@ -30,7 +30,8 @@ func TestALoginIsUndoneWhoseClientIsKilled(t *testing.T) {
 	n := nodeWith(t, counting(t), passwords)
 	c := byPassword("node13", "password", password)
 	c.line = "echo rea''dy; exec sleep 1000"
-	for _, terminal := range []string{"-T", "-tt"} {
+	undone := []string{wholeLogin, wholeLogin + " " + wholeLogin}
+	for i, terminal := range []string{"-T", "-tt"} {
 		c.args = []string{terminal}
 		cmd := n.ssh(c)
 		var shown workerLog
@@ -41,8 +42,8 @@ func TestALoginIsUndoneWhoseClientIsKilled(t *testing.T) {
 		eventually(t, func() bool { return strings.Contains(shown.String(), "ready") }, "a command that runs")
 		cmd.Process.Kill()
 		cmd.Wait()
+		waitCalls(t, "node13", undone[i])
 	}
-	waitCalls(t, "node13", wholeLogin+" "+wholeLogin)
 	eventually(t, func() bool { return len(processesOf(uidOf(t, "node13"))) == 0 }, "the end of all processes of node13")
 
 	p := newTerminal(t)
