@@ -68,7 +68,7 @@ func TestTheWindowsSizeReachesTheShellThroughTheBroker(t *testing.T) {
 	p.resize(80, 24)
 	p.run(g.loginUnderBroker(g.user))
 	p.shows("$ ")
-	p.typed("trap 'stty size' WINCH; sleep 1000 & echo rea''dy; wait; exit 4\n")
+	p.typed("trap 'stty size; exit 4' WINCH; sleep 1000 & echo rea''dy; wait\n")
 	p.shows("ready\r\n")
 	p.resize(91, 31)
 	p.shows("31 91")

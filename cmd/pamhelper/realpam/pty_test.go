@@ -173,7 +173,7 @@ func (p *pty) typed(text string) {
 	}
 }
 
-// wait waits for the end of the program.
+// wait waits for the end of the program, and for what it has written.
 func (p *pty) wait() {
 	p.t.Helper()
 	tooLate := time.AfterFunc(patience, func() {
@@ -182,6 +182,25 @@ func (p *pty) wait() {
 	})
 	p.cmd.Wait()
 	tooLate.Stop()
+	p.catchUp()
+}
+
+// catchUp waits until everything is read that was written to the terminal so far:
+// what is written now comes behind it.
+func (p *pty) catchUp() {
+	p.t.Helper()
+	const mark = "\x00"
+	if _, err := p.slave.WriteString(mark); errors.Is(err, syscall.EIO) {
+		return // the other end is closed
+	} else if err != nil {
+		p.t.Fatal(err)
+	}
+	p.shows(mark)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rest := bytes.ReplaceAll(p.output.Bytes(), []byte(mark), nil)
+	p.output.Reset()
+	p.output.Write(rest)
 }
 
 // ends waits for the program and fails unless it has the exit status and left
