@@ -11,7 +11,7 @@ show_ssh() {
 	run 0 EMAIL cat /etc/pam-exec.d/note_login
 
 	title "what is wrong with it, and which policy the helper needs for it"
-	run 0 '^0 errors, 0 warnings' setpriv --reuid demo-agent --regid demo-agent --clear-groups bin/agent check
+	run 0 '^0 errors, 1 warning' setpriv --reuid demo-agent --regid demo-agent --clear-groups bin/agent check
 	write_policy
 	run 0 ': ok, 1 service' pamhelper policy check
 

@@ -21,6 +21,7 @@ const exitFound = 1
 type check struct {
 	file    string
 	confdir string
+	policy  string
 	json    bool
 }
 
@@ -30,21 +31,25 @@ func checkCommand() *cobra.Command {
 		Use:   "check [flags]",
 		Short: "Say what is wrong with a configuration, and what the helper's policy needs",
 		Long: `Read the configuration of the SSH service and look at what it names: keys, PAM
-services and their modules, variables, the helper. Nothing is started or changed,
-and everything that is wrong is told in one run. Then the policy is printed that
-the helper needs for this configuration, ready for /etc/pamhelper/policy.textproto.
+services and their modules, variables, the helper and its policy. Nothing is
+changed, and everything that is wrong is told in one run. Then the policy is printed
+that the helper needs for this configuration, ready for
+/etc/pamhelper/policy.textproto.
 
 Run it as the agent's user: then it can read what the agent can. Files of PAM that
-only root may read are told; run it as root too where there are some.
+only root may read are told; run it as root too where there are some. A broker is
+asked where it has started this program, as it starts the agent.
 
 Exit status: 0 nothing is wrong, 1 something is, 2 usage or the configuration
 cannot be read.`,
-		Example: "  agent check --config /etc/pamhelper/agent.yaml",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.run(cmd.OutOrStdout()) },
+		Example: `  agent check --config /etc/pamhelper/agent.yaml
+  pamhelper broker --user pamhelper-agent -- agent check`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.OutOrStdout()) },
 	}
 	cmd.Flags().StringVar(&c.file, "config", config.DefaultFile, "the configuration `FILE`")
 	cmd.Flags().StringVar(&c.confdir, "confdir", "", "read PAM services from `DIR` instead of /etc/pam.d")
+	cmd.Flags().StringVar(&c.policy, "policy", preflight.DefaultPolicy, "compare with the helper's policy in `FILE`")
 	cmd.Flags().BoolVar(&c.json, "json", false, "print one JSON object")
 	return cmd
 }
@@ -77,7 +82,7 @@ func (c check) report() (*preflight.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return preflight.Run(conf, pamstack.Config{Confdir: c.confdir}), nil
+	return preflight.Run(conf, pamstack.Config{Confdir: c.confdir}, c.policy), nil
 }
 
 // printReport prints a line for each item, and the policy.

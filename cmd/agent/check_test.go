@@ -108,7 +108,11 @@ func TestCheckOfARightConfigurationIsZero(t *testing.T) {
 		t.Fatalf("ssh-keygen: %v\n%s", err, out)
 	}
 	text := "ssh_service: {host_keys: [" + key + "], password_service_name: passwords, pam: {enabled: yes}}"
-	if got, status := checked(t, text, "--confdir", confdir(t)); status != 0 || !strings.HasSuffix(got, "\n0 errors, 0 warnings\n") {
+	policy := filepath.Join(t.TempDir(), "policy")
+	if err := os.WriteFile(policy, []byte(`service { name: "passwords" }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, status := checked(t, text, "--confdir", confdir(t), "--policy", policy); status != 0 || !strings.HasSuffix(got, "\n0 errors, 0 warnings\n") {
 		t.Errorf("got %d and\n%s\nwant 0 and no errors", status, got)
 	}
 }

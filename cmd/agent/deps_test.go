@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"cmd/agent/internal/expression": {},
 	"cmd/agent/internal/identity":   {},
 	"cmd/agent/internal/keyfile":    {},
-	"cmd/agent/internal/preflight": {"proto", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check", "cmd/agent/internal/config",
+	"cmd/agent/internal/preflight": {"proto", "pkg/ipc", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check", "cmd/agent/internal/config",
 		"cmd/agent/internal/keyfile"},
 	"cmd/pamhelper/internal/proc":               {},
 	"cmd/pamhelper/internal/record":             {"proto", "pkg/ipc/wire"},

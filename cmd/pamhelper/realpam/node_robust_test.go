@@ -43,6 +43,7 @@ func TestALoginIsUndoneWhoseClientIsKilled(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 		waitCalls(t, "node13", undone[i])
+		eventually(t, func() bool { return strings.Count(n.log.String(), `msg="process left"`) == i+1 }, "a line for the process that was left")
 	}
 	eventually(t, func() bool { return len(processesOf(uidOf(t, "node13"))) == 0 }, "the end of all processes of node13")
 

@@ -39,9 +39,9 @@ func servicesOf(c *config.Config) (services []service) {
 	return services
 }
 
-// policy is written here, and not by the protobuf library: that keeps no form of
-// its text format.
-func policy(services []service) string {
+// needed is the policy for them. It is written here, and not by the protobuf library:
+// that keeps no form of its text format.
+func needed(services []service) string {
 	var b strings.Builder
 	for _, s := range services {
 		fmt.Fprintf(&b, "service {\n  name: %q\n  proof: %s\n", s.name, s.proof)

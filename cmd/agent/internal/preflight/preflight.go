@@ -39,8 +39,9 @@ type Report struct {
 	Policy string `json:"policy"`
 }
 
-// Run looks at everything. pam says where services are read.
-func Run(c *config.Config, pam pamstack.Config) *Report {
+// Run looks at everything. pam says where services are read; policy is the file of
+// the helper's policy.
+func Run(c *config.Config, pam pamstack.Config, policy string) *Report {
 	r := &Report{}
 	if err := c.Ready(); err != nil {
 		r.add(Error, "ssh_service", "%v", err)
@@ -53,8 +54,9 @@ func Run(c *config.Config, pam pamstack.Config) *Report {
 		r.service(s, pam)
 	}
 	r.environment(c.SSH.PAM)
+	r.installed(services, policy)
 	r.helper(c.Helper)
-	r.Policy = policy(services)
+	r.Policy = needed(services)
 	return r
 }
 

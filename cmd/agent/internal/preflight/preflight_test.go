@@ -3,10 +3,12 @@ package preflight
 import (
 	"crypto/ed25519"
 	"encoding/pem"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -14,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/pamhelper/pamhelper/cmd/agent/internal/config"
+	"github.com/pamhelper/pamhelper/pkg/ipc/ipctest"
 	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -72,6 +75,33 @@ func (g ground) writeAsItIs(name string, mode os.FileMode, text string) {
 	}
 }
 
+// serve has workers behind a socket.
+func (g ground) serve(name string) {
+	g.Helper()
+	listener, err := net.Listen("unix", filepath.Join(g.dir, name))
+	if err != nil {
+		g.Fatal(err)
+	}
+	helper := &ipctest.Helper{}
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			worker, err := helper.Launch(g.Context())
+			if err != nil {
+				g.Error(err)
+				return
+			}
+			connections.Go(func() { io.Copy(worker, conn); worker.Close() })
+			connections.Go(func() { io.Copy(conn, worker); conn.Close() })
+		}
+	})
+	g.Cleanup(func() { listener.Close(); connections.Wait(); helper.Wait() })
+}
+
 // run checks a configuration whose paths begin with DIR. rows are its items, a
 // line each, without what depends on who runs the test.
 func (g ground) run(text string) (report *Report, rows string) {
@@ -80,7 +110,7 @@ func (g ground) run(text string) (report *Report, rows string) {
 	if err != nil {
 		g.Fatal(err)
 	}
-	report = Run(c, pamstack.Config{Confdir: g.dir + "/pam.d"})
+	report = Run(c, pamstack.Config{Confdir: g.dir + "/pam.d"}, g.dir+"/policy")
 	var b strings.Builder
 	for _, item := range report.Items {
 		if item.Level == Note && item.About == "ssh_service" {
@@ -93,7 +123,16 @@ func (g ground) run(text string) (report *Report, rows string) {
 
 const (
 	certificates = "ssh_service: {host_keys: [DIR/host_key], trusted_user_ca_keys: [DIR/ca.pub], pam: {enabled: yes, service_name: teleport}}\n"
-	everything   = `
+	passwords    = `
+ssh_service:
+  host_keys: [DIR/host_key]
+  password_service_name: passwords
+  pam:
+    enabled: yes
+    service_name: passwords
+    use_pam_auth: yes
+`
+	everything = `
 ssh_service:
   host_keys: [DIR/host_key]
   trusted_user_ca_keys: [DIR/ca.pub]
@@ -109,11 +148,8 @@ ssh_service:
 func TestARightConfigurationHasNothingButGoodNews(t *testing.T) {
 	t.Parallel()
 	g := newGround(t)
-	listener, err := net.Listen("unix", g.dir+"/sock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	g.serve("sock")
+	g.write("policy", 0o644, `service { name: "teleport" proof: AGENT variable: "SITE" variable: "EMAIL" } service { name: "passwords" variable: ["SITE", "EMAIL"] }`)
 	report, rows := g.run(everything + "helper: unix:DIR/sock\n")
 	if report.Failed() || strings.Contains(rows, "warning ") {
 		t.Errorf("got\n%s\nwant neither errors nor warnings", rows)
@@ -129,7 +165,9 @@ func TestARightConfigurationHasNothingButGoodNews(t *testing.T) {
 		"ok ssh_service.password_service_name: the service passwords is read from DIR/pam.d/passwords, proof PAM\n",
 		"ok ssh_service.pam.environment.SITE: the same for every login\n",
 		"ok ssh_service.pam.environment.EMAIL: of the claim email; left out where a login has none\n",
-		"ok helper: DIR/sock takes connections\n",
+		"ok DIR/policy: the service teleport is served as this configuration needs it\n",
+		"ok DIR/policy: the service passwords is served as this configuration needs it\n",
+		"ok helper: a worker answers behind DIR/sock\n",
 	} {
 		if !strings.Contains(rows, want) {
 			t.Errorf("got\n%s\nwant it to hold\n%s", rows, want)
@@ -246,11 +284,26 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"an open door that nobody uses", certificates, func(g ground) {
 			g.write("pam.d/teleport", 0o644, "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
 		}, false, "warning DIR/pam.d/teleport:1: "},
-		{"a broker", certificates, nil, false, "note helper: the broker is reached only by an agent that it has started: "},
+		{"a policy without the service", certificates, func(g ground) { g.write("policy", 0o644, `service { name: "sshd" }`) }, true,
+			"error DIR/policy: the service teleport is not in it, and would be refused; compare with the policy below\n"},
+		{"another proof", certificates, func(g ground) { g.write("policy", 0o644, `service { name: "teleport" }`) }, true,
+			"error DIR/policy: the service teleport has proof PAM in it, and this configuration needs AGENT; compare with the policy below\n"},
+		{"another order", passwords + "    account_first: yes\n", func(g ground) { g.write("policy", 0o644, `service { name: "passwords" }`) }, true,
+			"error DIR/policy: the service passwords has account_first: false in it, and this configuration true; compare with the policy below\n"},
+		{"no logins from elsewhere", passwords, func(g ground) { g.write("policy", 0o644, `service { name: "passwords" remote: false }`) }, true,
+			"error DIR/policy: the service passwords has remote: false in it, "},
+		{"variables that are not admitted", passwords + "    environment: {SITE: a, SITE_B: b, WHERE: c}\n",
+			func(g ground) { g.write("policy", 0o644, `service { name: "passwords" variable: "SITE_*" }`) }, true,
+			"error DIR/policy: the service passwords does not admit the variables SITE, WHERE in it, "},
+		{"no policy", certificates, nil, false, "warning DIR/policy: is not there: the helper would serve sshd alone, with proof PAM; write the policy below into it\n"},
+		{"a policy that is none", certificates, func(g ground) { g.write("policy", 0o644, "service: sshd\n") }, true,
+			"error DIR/policy: is no policy, and the helper would serve nobody; where it is wrong says: pamhelper policy check DIR/policy\n"},
+		{"a directory for a policy", certificates, func(g ground) { g.write("policy/x", 0o644, "") }, true, "error DIR/policy: the helper's policy: read DIR/policy: is a directory\n"},
+		{"a broker", certificates, nil, false, "note helper: not looked at: the broker is reached only by a program that it has started; to try it, as root: pamhelper broker "},
 		{"no socket", certificates + "helper: unix:DIR/sock\n", nil, true,
-			"error helper: dial unix DIR/sock: connect: no such file or directory; is the socket unit started, "},
+			"error helper: dial unix DIR/sock: connect: no such file or directory; there is no such socket; start it: systemctl start pamhelper.socket"},
 		{"nobody behind the socket", certificates + "helper: unix:DIR/host_key\n", nil, true,
-			"error helper: dial unix DIR/host_key: connect: connection refused; is the socket unit started, "},
+			"error helper: dial unix DIR/host_key: connect: connection refused; "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -23,7 +23,7 @@ func TestThePageForTeleportHasConfigurationsWithTheirPolicies(t *testing.T) {
 	}
 	blocks := regexp.MustCompile("(?s)\n```(yaml|textproto)\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
 	var configurations, policies int
-	var needed string
+	var needs string
 	for _, block := range blocks {
 		text := block[2]
 		if block[1] == "yaml" {
@@ -35,16 +35,16 @@ func TestThePageForTeleportHasConfigurationsWithTheirPolicies(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v in\n%s", err, text)
 			}
-			needed = policy(servicesOf(c))
+			needs = needed(servicesOf(c))
 			continue
 		}
 		policies++
-		want, got := parsed(t, needed), parsed(t, text)
+		want, got := parsed(t, needs), parsed(t, text)
 		for _, service := range got.Service {
 			service.ModuleGetenv = nil // an administrator's to add
 		}
 		if !proto.Equal(got, want) {
-			t.Errorf("got the policy\n%s\nwant, for the configuration before it,\n%s", text, needed)
+			t.Errorf("got the policy\n%s\nwant, for the configuration before it,\n%s", text, needs)
 		}
 	}
 	if configurations != 6 || policies != 5 || strings.Count(string(page), "```yaml") != configurations {

@@ -32,7 +32,7 @@ func (s *session) end(exit ipc.Exit) {
 	defer s.channel.Close()
 	defer s.channel.CloseWrite()
 	if name, known := signalName(exit.Signal); known {
-		s.Journal.Info("process ended", "signal", name)
+		s.Journal.Info("process ended", "number", s.number, "signal", name)
 		s.channel.SendRequest("exit-signal", false, ssh.Marshal(struct {
 			Name           string
 			Core           bool
@@ -44,7 +44,7 @@ func (s *session) end(exit ipc.Exit) {
 	if exit.Signal != 0 {
 		status = 128 + int(exit.Signal) // a signal that the protocol has no name for
 	}
-	s.Journal.Info("process ended", "status", status)
+	s.Journal.Info("process ended", "number", s.number, "status", status)
 	s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
 }
 
@@ -60,7 +60,10 @@ func signalName(number syscall.Signal) (string, bool) {
 // lost tells that nobody knows what becomes of the process.
 func (s *session) lost(err error) {
 	if errors.Is(err, context.Canceled) {
-		return // the client has closed the channel, or the connection
+		// The client has closed the channel, or the connection: the process gets a
+		// SIGHUP, and ends with the login at the latest.
+		s.Journal.Info("process left", "number", s.number)
+		return
 	}
 	fmt.Fprint(s.channel.Stderr(), "The helper of this login has died.\r\n")
 	s.end(ipc.Exit{Status: statusLost})

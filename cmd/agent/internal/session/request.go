@@ -22,6 +22,7 @@ type session struct {
 	size      int // of the variables, in bytes
 	terminal  *ipc.Terminal
 	running   running
+	number    int // of the process, in the log
 	following sync.WaitGroup
 }
 

@@ -86,7 +86,8 @@ func (n nothing) hangUp()                {}
 // started notes a process in the log. Command lines are not for it: people write
 // passwords into them.
 func (s *session) started(p *ipc.Process, kind string) {
-	values := []any{"number", p.Number, "pid", p.PID, "kind", kind}
+	s.number = p.Number
+	values := []any{"number", s.number, "pid", p.PID, "kind", kind}
 	if p.Terminal != "" {
 		values = append(values, "terminal", p.Terminal)
 	}
