@@ -73,7 +73,7 @@ func (c *connection) serve() {
 	defer cancel()
 	login := auth.New(ctx, c.settings.Auth, c.journal, c.address.String())
 	defer c.undo(login)
-	conn, channels, requests, err := ssh.NewServerConn(c.unread.Stream(promptly(c.stream)), login.ServerConfig())
+	conn, channels, requests, err := ssh.NewServerConn(c.unread.Stream(inBulk(promptly(c.stream))), login.ServerConfig())
 	if err != nil {
 		c.journal.Always("disconnected before a login", "why", journal.Text(c.reason(login, err)))
 		return

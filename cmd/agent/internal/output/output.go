@@ -55,8 +55,12 @@ func (o *Output) run() error {
 	defer buffers.Put(pooled)
 	defer clear(pooled[:])
 	buf := pooled[:]
-	for {
-		_, err := o.some(buf)
+	for grown := false; ; {
+		n, err := o.some(buf)
+		if n == len(buf) && !grown {
+			Grow(o.from)
+			grown = true
+		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return o.rest(buf)
@@ -107,6 +111,18 @@ func writeError(err error) error {
 		return failed.error
 	}
 	return nil
+}
+
+// inBulk is how much a pipe may hold whose process writes much, in bytes: the more, the
+// less often does it wait.
+const inBulk = 256 << 10
+
+// Grow lets a pipe hold more. It is best effort: a user who has many pipes may not make
+// them larger (pipe(7)), and a terminal has a size of its own.
+func Grow(pipe *os.File) {
+	if raw, err := pipe.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, inBulk) })
+	}
 }
 
 // MaxInTerminal is more than a terminal holds of what was written to it, in bytes.

@@ -83,8 +83,16 @@ func pass(to *os.File, from io.Reader) {
 	pooled := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(pooled)
 	defer clear(pooled[:])
-	// Without their other methods: those would take buffers of their own.
-	io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, pooled[:])
+	for grown := false; ; {
+		n, err := from.Read(pooled[:])
+		if n == len(pooled) && !grown {
+			output.Grow(to)
+			grown = true
+		}
+		if _, failed := to.Write(pooled[:n]); err != nil || failed != nil {
+			return
+		}
+	}
 }
 
 // drop reads to the end.
