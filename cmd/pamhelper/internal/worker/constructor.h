@@ -15,6 +15,10 @@
 #define PAMHELPER_NAME_NEW "pamhelper new"
 #define PAMHELPER_NAME_SPARE "pamhelper spare"
 
+/* The slack of the thread with which Go's runtime watches the others, in nanoseconds.
+ * It inherits it. */
+#define PAMHELPER_WATCHER_SLACK 1000000UL
+
 struct pamhelper_start {
 	int socket; /* the protocol, moved above the floor; -1: there was none on fd 3 */
 	int log;    /* what was standard error, moved above the floor; -1: none */
@@ -22,7 +26,8 @@ struct pamhelper_start {
 	struct rlimit limits[16];
 	struct sigaction actions[65];
 	sigset_t mask;
-	time_t at; /* when that was */
+	time_t at;  /* when that was */
+	long slack; /* of the timers of PAM's thread, in nanoseconds (prctl(2), PR_SET_TIMERSLACK) */
 };
 
 extern struct pamhelper_start pamhelper_start;

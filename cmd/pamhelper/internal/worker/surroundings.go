@@ -55,6 +55,11 @@ func isLog(pipe int) bool {
 // are its own, whatever its starter's were).
 func harden() error {
 	os.Clearenv()
+	// The runtime's watching thread is there by now, and keeps the slack that it has
+	// inherited. PAM's thread gives its own to all children.
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(C.pamhelper_start.slack), 0, 0, 0); err != nil {
+		return err
+	}
 	unix.Umask(0o022)
 	if err := os.Chdir("/"); err != nil {
 		return err
