@@ -39,6 +39,7 @@ BENCH ?=
 bench: build
 	scripts/deps.sh bench
 	CGO_ENABLED=0 go build -trimpath -o bin/bench ./scripts/bench
+	CGO_ENABLED=1 go build -trimpath -o bin/bare ./scripts/bench/peers/bare
 	bin/bench $(BENCH)
 
 # The parts alone: frames, the model of a stack, what tracing costs.

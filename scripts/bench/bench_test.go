@@ -28,9 +28,9 @@ var buildPrograms = sync.OnceValue(func() (err error) {
 	if programsDir, err = os.MkdirTemp("", "bench"); err != nil {
 		return err
 	}
-	for name, from := range map[string]string{"pamhelper": "cmd/pamhelper", "agent": "cmd/agent", "bench": "scripts/bench"} {
+	for name, from := range map[string]string{"pamhelper": "cmd/pamhelper", "agent": "cmd/agent", "bench": "scripts/bench", inGo: "scripts/bench/peers/bare"} {
 		cgo := "CGO_ENABLED=0"
-		if name == "pamhelper" {
+		if name == "pamhelper" || name == inGo {
 			cgo = "CGO_ENABLED=1"
 		}
 		cmd := exec.Command("go", "build", "-o", filepath.Join(programsDir, name), "../../"+from)

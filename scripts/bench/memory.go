@@ -19,6 +19,13 @@ const (
 	privateFigure = "private"
 )
 
+// Who has the same session open and nothing else: neither an agent nor a process of the
+// user's.
+const (
+	keptC  = "C, with the session open"
+	keptGo = "bare Go, with the session open"
+)
+
 // measureMemory is row (e). One server after the other has its sessions, since those
 // of another one would share what it maps; what is compared are their kinds of
 // processes, with the sessions and without, but for those of the user.
@@ -33,6 +40,11 @@ func measureMemory(b *bench) (err error) {
 	for _, s := range servers.all {
 		if err := t.addMemory(s, sessions); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	for _, p := range []struct{ name, made string }{{keptC, inC}, {keptGo, inGo}} {
+		if err := t.addKept(p.name, p.made, sessions); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	t.noteSpares()
@@ -75,6 +87,38 @@ func (t *table) addMemory(s *server, sessions int) error {
 	}
 	t.add(s.name, []sample{whole})
 	t.note("%s, PSS: %s", s.name, strings.Join(parts, ", "))
+	return nil
+}
+
+// addKept measures processes of a program that each keep a session open.
+func (t *table) addKept(name, made string, sessions int) (err error) {
+	var kept []*transactor
+	defer func() {
+		for _, c := range kept {
+			_, endErr := c.end()
+			err = errors.Join(err, endErr)
+		}
+	}()
+	for range sessions {
+		c, err := startTransactor(made, 0)
+		if err != nil {
+			return err
+		}
+		kept = append(kept, c)
+		if _, err := c.ask(requestOf("keep", sshService)); err != nil {
+			return err
+		}
+	}
+	whole := sample{}
+	for _, c := range kept {
+		if err := addRollup(whole, c.pid); err != nil {
+			return err
+		}
+	}
+	for figure := range whole {
+		whole[figure] /= float64(sessions)
+	}
+	t.add(name, []sample{whole})
 	return nil
 }
 

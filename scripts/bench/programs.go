@@ -13,6 +13,12 @@ import (
 //go:embed peers/*.c
 var peers embed.FS
 
+// The programs that make a transaction straight.
+const (
+	inC  = "transaction" // peers/transaction.c
+	inGo = "bare"        // the same in a program of Go
+)
+
 // gather puts all programs that are measured into one directory: the ones that were
 // built, the peers in C, and this one, which is also the agent.
 func gather(dir, built string) error {
@@ -22,16 +28,17 @@ func gather(dir, built string) error {
 	}
 	for name, from := range map[string]string{
 		"pamhelper": filepath.Join(built, "pamhelper"), "agent": filepath.Join(built, "agent"), "bench": self,
+		inGo: filepath.Join(built, inGo),
 	} {
 		program, err := os.ReadFile(from)
 		if err != nil {
-			return fmt.Errorf("%w; build it: make build", err)
+			return fmt.Errorf("%w; build it: make bench", err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), program, 0o755); err != nil {
 			return err
 		}
 	}
-	for name, library := range map[string]string{"transaction": "-lpam", "spawner": "-lpthread"} {
+	for name, library := range map[string]string{inC: "-lpam", "spawner": "-lpthread"} {
 		if err := compile(dir, name, library); err != nil {
 			return err
 		}

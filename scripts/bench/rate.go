@@ -10,8 +10,9 @@ import (
 
 // Who makes logins at once.
 const (
-	daemon   = "saslauthd, 5 processes"
-	spawnedC = "C, started for each"
+	daemon    = "saslauthd, 5 processes"
+	spawnedC  = "C, started for each"
+	spawnedGo = "bare Go, started for each"
 )
 
 const rateFigure = "logins"
@@ -51,10 +52,8 @@ func (b *bench) rates(sasl *saslauthd, brokers []*driven, service, name string, 
 			took, err := sasl.logins(service, count, atOnce)
 			return perSecond(count, took), err
 		}},
-		{name: spawnedC, measure: func() (sample, error) {
-			took, err := spawned(service, count, atOnce)
-			return perSecond(count, took), err
-		}},
+		spawned(spawnedC, inC, service, count, atOnce),
+		spawned(spawnedGo, inGo, service, count, atOnce),
 	}
 	for _, d := range brokers {
 		contenders = append(contenders, contender{name: d.way.name, prepare: d.settled, measure: func() (sample, error) {
@@ -73,6 +72,7 @@ func (b *bench) rates(sasl *saslauthd, brokers []*driven, service, name string, 
 	t.compare("cold : C started for each", rateFigure, cold, spawnedC, want)
 	t.compare("cold : saslauthd", rateFigure, cold, daemon, target{})
 	t.compare("spare, preloaded : C started for each", rateFigure, preloaded, spawnedC, target{})
+	t.compare("bare Go started for each : C started for each", rateFigure, spawnedGo, spawnedC, target{})
 	t.compare("C started for each : saslauthd", rateFigure, spawnedC, daemon, target{})
 	return nil
 }
@@ -81,14 +81,17 @@ func perSecond(count int, took time.Duration) sample {
 	return sample{rateFigure: float64(count) / took.Seconds()}
 }
 
-// spawned has a parent in C make logins, with a process for each.
-func spawned(service string, count, atOnce int) (took time.Duration, err error) {
-	cmd := exec.Command(program("spawner"), program("transaction"), fmt.Sprint(atOnce), fmt.Sprint(count))
-	cmd.Stdin = bytes.NewReader(requestOf("proof", service))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("spawner: %w\n%s", err, out)
-	}
-	_, err = fmt.Sscan(string(out), &took)
-	return took, err
+// spawned has a parent in C make logins, with a process of a program for each.
+func spawned(name, made, service string, count, atOnce int) contender {
+	return contender{name: name, measure: func() (sample, error) {
+		cmd := exec.Command(program("spawner"), program(made), fmt.Sprint(atOnce), fmt.Sprint(count))
+		cmd.Stdin = bytes.NewReader(requestOf("proof", service))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("spawner: %w\n%s", err, out)
+		}
+		var took time.Duration
+		_, err = fmt.Sscan(string(out), &took)
+		return perSecond(count, took), err
+	}}
 }

@@ -44,7 +44,7 @@ func startOfC() contender {
 	hello := requestOf("hello", permitService)
 	return contender{name: "C, to its answer", measure: func() (sample, error) {
 		began := time.Now()
-		c, err := startC(1)
+		c, err := startTransactor(inC, 1)
 		if err != nil {
 			return nil, err
 		}

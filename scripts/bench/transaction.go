@@ -13,6 +13,8 @@ const (
 	repeatedC = "C, in one process"
 	processC  = "C, a process each"
 	waitingC  = "C, waiting as a spare"
+	processGo = "bare Go, a process each"
+	waitingGo = "bare Go, waiting as a spare"
 	pamtester = "pamtester"
 )
 
@@ -35,13 +37,15 @@ func measureTransactions(b *bench) error {
 		rounds := b.often(200, 15)
 		t := b.newTable(of.name, rounds, column{wallFigure, "ms"}, column{cpuFigure, "ms"}, column{besideFigure, "ms"},
 			column{clientFigure, "ms"}, column{allocFigure, "n"})
-		if err := transactions(t, rounds, of.service, []string{repeatedC, processC, waitingC, pamtester}); err != nil {
+		if err := transactions(t, rounds, of.service, []string{repeatedC, processC, waitingC, processGo, waitingGo, pamtester}); err != nil {
 			return err
 		}
 		t.compare("spare : C waiting", wallFigure, spare, waitingC, target{most: 1.25})
 		t.compare("spare, preloaded : C waiting", wallFigure, preloaded, waitingC, target{below: 1})
 		t.compare("cold : pamtester", wallFigure, cold, pamtester, target{most: 1.8})
 		t.compare("cold : C process", wallFigure, cold, processC, target{})
+		t.compare("bare Go : C process", wallFigure, processGo, processC, target{})
+		t.compare("cold : bare Go", wallFigure, cold, processGo, target{})
 	}
 	b.report.Tables[len(b.report.Tables)-1].note("from the request to the answer; a C process and pamtester to their end, which is all that tells of it")
 	b.report.Tables[len(b.report.Tables)-1].note("CPU of a process as its parent is told (wait4); of workers, the mean of those that the broker reaped")
@@ -75,14 +79,15 @@ func transactions(t *table, rounds int, service string, peers []string) (err err
 	if err != nil {
 		return err
 	}
-	repeated, err := startC(0)
+	repeated, err := startTransactor(inC, 0)
 	if err != nil {
 		return err
 	}
 	defer repeated.end()
 	makers := map[string]contender{
-		repeatedC: repeatedTransaction(repeated, service), processC: processTransaction(service),
-		waitingC: waitingTransaction(service), pamtester: pamtesterTransaction(service),
+		repeatedC: repeatedTransaction(repeated, service), pamtester: pamtesterTransaction(service),
+		processC: processTransaction(processC, inC, service), waitingC: waitingTransaction(waitingC, inC, service),
+		processGo: processTransaction(processGo, inGo, service), waitingGo: waitingTransaction(waitingGo, inGo, service),
 	}
 	var contenders []contender
 	for _, name := range peers {
@@ -95,7 +100,7 @@ func transactions(t *table, rounds int, service string, peers []string) (err err
 	return t.measure(rounds, contenders)
 }
 
-func repeatedTransaction(c *inC, service string) contender {
+func repeatedTransaction(c *transactor, service string) contender {
 	request := requestOf("login", service)
 	return contender{name: repeatedC, measure: func() (sample, error) {
 		began := time.Now()
@@ -104,11 +109,11 @@ func repeatedTransaction(c *inC, service string) contender {
 	}}
 }
 
-func processTransaction(service string) contender {
+func processTransaction(name, made, service string) contender {
 	request := requestOf("login", service)
-	return contender{name: processC, measure: func() (sample, error) {
+	return contender{name: name, measure: func() (sample, error) {
 		began := time.Now()
-		c, err := startC(1)
+		c, err := startTransactor(made, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -119,13 +124,13 @@ func processTransaction(service string) contender {
 }
 
 // waitingTransaction starts the next process off the clock.
-func waitingTransaction(service string) contender {
+func waitingTransaction(name, made, service string) contender {
 	request := requestOf("login", service)
-	var c *inC
+	var c *transactor
 	return contender{
-		name: waitingC,
+		name: name,
 		prepare: func() (err error) {
-			if c, err = startC(1); err != nil {
+			if c, err = startTransactor(made, 1); err != nil {
 				return err
 			}
 			return c.waits()

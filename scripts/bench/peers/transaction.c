@@ -6,7 +6,8 @@
  *
  * A request is "WHAT SERVICE USER PASSWORD", where WHAT is "login" for everything from
  * pam_start to pam_end with a session between, and "proof" for authenticate and
- * account alone; "hello" is only answered. An answer is "STATUS PROMPT TOTAL CPU", the libpam code and
+ * account alone; "keep" leaves the session open until the process ends, and "hello" is
+ * only answered. An answer is "STATUS PROMPT TOTAL CPU", the libpam code and
  * nanoseconds, with the PAM environment behind it. */
 #define _DEFAULT_SOURCE
 #include <grp.h>
@@ -72,6 +73,8 @@ static int open_session(pam_handle_t *h, char *env, size_t room)
 		free(*e);
 	}
 	free(list);
+	if (strcmp(what, "keep") == 0)
+		return status;
 	status = pam_close_session(h, 0);
 	pam_setcred(h, PAM_DELETE_CRED);
 	return status;
@@ -88,9 +91,10 @@ static int transaction(char *env, size_t room)
 	pam_set_item(h, PAM_RHOST, "127.0.0.1");
 	pam_set_item(h, PAM_TTY, "ssh");
 	if ((status = pam_authenticate(h, PAM_DISALLOW_NULL_AUTHTOK)) == PAM_SUCCESS &&
-	    (status = pam_acct_mgmt(h, PAM_DISALLOW_NULL_AUTHTOK)) == PAM_SUCCESS && strcmp(what, "login") == 0)
+	    (status = pam_acct_mgmt(h, PAM_DISALLOW_NULL_AUTHTOK)) == PAM_SUCCESS && strcmp(what, "proof") != 0)
 		status = open_session(h, env, room);
-	pam_end(h, status);
+	if (strcmp(what, "keep") != 0)
+		pam_end(h, status);
 	return status;
 }
 

@@ -10,27 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inC is the program peers/transaction.c as a process, and our end of its socket.
-type inC struct {
+// transactor is a program that makes transactions straight as a process, and our end
+// of its socket.
+type transactor struct {
 	pid    int
 	socket int
 }
 
-// startC starts it for so many requests. The socket is read without Go's poller,
-// which would cost as much as the answer.
-func startC(count int) (*inC, error) {
+// startTransactor starts the program for so many requests. The socket is read without
+// Go's poller, which would cost as much as the answer.
+func startTransactor(name string, count int) (*transactor, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fds[1])
-	pid, err := syscall.ForkExec(program("transaction"), []string{"transaction", fmt.Sprint(count)},
+	pid, err := syscall.ForkExec(program(name), []string{name, fmt.Sprint(count)},
 		&syscall.ProcAttr{Env: []string{}, Files: []uintptr{uintptr(fds[1]), 1, 2}})
 	if err != nil {
 		unix.Close(fds[0])
 		return nil, err
 	}
-	return &inC{pid, fds[0]}, nil
+	return &transactor{pid, fds[0]}, nil
 }
 
 // answerC is what it says of one transaction.
@@ -42,7 +43,7 @@ func requestOf(what, service string) []byte {
 }
 
 // ask has it make one transaction.
-func (c *inC) ask(request []byte) (a answerC, err error) {
+func (c *transactor) ask(request []byte) (a answerC, err error) {
 	if _, err := unix.Write(c.socket, request); err != nil {
 		return a, err
 	}
@@ -54,13 +55,13 @@ func (c *inC) ask(request []byte) (a answerC, err error) {
 	line, _, _ := strings.Cut(string(answer[:n]), "\n")
 	status := -1
 	if _, err := fmt.Sscan(line, &status, &a.prompt, &a.total, &a.cpu); err != nil || status != 0 {
-		return a, fmt.Errorf("the transaction in C: got %q, want a status of 0", line)
+		return a, fmt.Errorf("the transaction: got %q, want a status of 0", line)
 	}
 	return a, nil
 }
 
 // end waits for the process, and returns what it used of the processors.
-func (c *inC) end() (time.Duration, error) {
+func (c *transactor) end() (time.Duration, error) {
 	unix.Close(c.socket)
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
@@ -73,15 +74,15 @@ func (c *inC) end() (time.Duration, error) {
 		break
 	}
 	if status != 0 {
-		return 0, fmt.Errorf("the transaction in C ended with status %d", status)
+		return 0, fmt.Errorf("the transaction ended with status %d", status)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }
 
 // waits waits until the process waits for its request.
-func (c *inC) waits() error {
+func (c *transactor) waits() error {
 	return eventually(func() bool {
 		where, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", c.pid))
 		return err == nil && strings.HasPrefix(string(where), "0 0x0 ") // read(2) of descriptor 0
-	}, "the process in C that reads")
+	}, "the process that reads")
 }
