@@ -108,12 +108,15 @@ func TestAServiceWithoutAccountOrSessionLinesLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	for missing, said := range map[string]string{"account": "Permission denied", "session": "your session could not be opened"} {
 		stack := strings.ReplaceAll(complete(unixStack), missing+" required", "#")
-		files := map[string]string{"/etc/pam.d/sshd": stack, "/etc/pam.d/other": "auth required pam_deny.so\n"}
-		n := nodeWith(t, helperWithOnly(t, map[string]string{"sshd": files["/etc/pam.d/sshd"]}), passwords)
 		c := byPassword("node1", "password", password)
 		c.line = "echo in"
+		n := nodeWith(t, helperWithOnly(t, map[string]string{"sshd": stack}), passwords)
 		n.run(c).expect(t, 255, "", said)
 		n.logs(`code=PAM_PERM_DENIED line="no line decided: there is none for this step, or all were ignored"`)
+		// As Debian's, the service other may let everybody in whom it knows.
+		n = nodeWith(t, helperWithOnly(t, map[string]string{"sshd": stack, "other": complete(unixStack)}), passwords)
+		n.run(c).expect(t, 255, "", "")
+		n.logs("has no " + missing + " line, and libpam would take those of the service other; write at least: " + missing + " required pam_permit.so")
 	}
 }
 

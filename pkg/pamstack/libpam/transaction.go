@@ -160,6 +160,16 @@ func (t *Transaction) HasNoFile() bool {
 	return t.model != nil && t.model.stack != nil && t.model.stack.Err == nil && t.model.stack.File == ""
 }
 
+// UsesOther says that the service has no line of a facility, and libpam uses those of
+// the service other in their place. It is false where that is not known.
+func (t *Transaction) UsesOther(facility pamstack.Facility) bool {
+	if t.model == nil || t.model.stack == nil || t.model.stack.Err != nil {
+		return false
+	}
+	chain := t.model.stack.Chain(facility)
+	return len(chain) > 0 && chain[0].Other
+}
+
 // Authenticate calls pam_authenticate(3).
 func (t *Transaction) Authenticate(flags Flags) Status {
 	return t.step(pamstack.Authenticate, func() error { return t.handle.Authenticate(pam.Flags(flags)) })

@@ -15,6 +15,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -118,12 +119,13 @@ func (f *fakeTransaction) Undo(libpam.Flags) libpam.Status {
 	return libpam.Success
 }
 
-func (f *fakeTransaction) Overrule(libpam.Status)         {}
-func (f *fakeTransaction) HasNoFile() bool                { return false }
-func (f *fakeTransaction) Authenticators() []libpam.Bound { return f.authenticators }
-func (f *fakeTransaction) Service() string                { return f.config.Service }
-func (f *fakeTransaction) User() string                   { return f.config.User }
-func (f *fakeTransaction) Environment() []libpam.Variable { return f.config.Environment }
+func (f *fakeTransaction) Overrule(libpam.Status)           {}
+func (f *fakeTransaction) HasNoFile() bool                  { return false }
+func (f *fakeTransaction) UsesOther(pamstack.Facility) bool { return false }
+func (f *fakeTransaction) Authenticators() []libpam.Bound   { return f.authenticators }
+func (f *fakeTransaction) Service() string                  { return f.config.Service }
+func (f *fakeTransaction) User() string                     { return f.config.User }
+func (f *fakeTransaction) Environment() []libpam.Variable   { return f.config.Environment }
 
 // fakeLogin is a worker over a fake transaction, with no worker process.
 type fakeLogin struct {

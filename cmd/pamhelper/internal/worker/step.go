@@ -3,12 +3,16 @@ package worker
 import (
 	"time"
 
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
 // step runs one libpam call and sends its Result.
 func (w *worker) step(step pb.Step, flags libpam.Flags, call func(libpam.Flags) libpam.Status) (outcome, error) {
+	if err := w.hasLines(step); err != nil {
+		return refused, err
+	}
 	w.conv.waited, w.conv.abandoned = 0, false
 	began := time.Now()
 	status := call(w.flags(flags))
@@ -88,6 +92,25 @@ func (w *worker) acceptable(step pb.Step) error {
 		}
 	}
 	return w.unchanged()
+}
+
+// hasLines refuses a step for which the service has no line: that the service other
+// has one is hardly meant, and its lines are no proof that this user may come in.
+func (w *worker) hasLines(step pb.Step) error {
+	var facility pamstack.Facility
+	switch step {
+	case pb.Step_ACCOUNT:
+		facility = pamstack.Account
+	case pb.Step_OPEN_SESSION:
+		facility = pamstack.Session
+	default:
+		return nil
+	}
+	if w.debug != nil || !w.tx.UsesOther(facility) {
+		return nil
+	}
+	return refuse("service %q has no %s line, and libpam would take those of the service other; write at least: %s required pam_permit.so",
+		w.service, facility, facility)
 }
 
 // unchanged says what of what Begin bound a module has changed.

@@ -20,6 +20,7 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/record"
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/userprocess"
 	"github.com/pamhelper/pamhelper/pkg/ipc"
+	"github.com/pamhelper/pamhelper/pkg/pamstack"
 	"github.com/pamhelper/pamhelper/pkg/pamstack/libpam"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
@@ -89,6 +90,7 @@ type transaction interface {
 	Overrule(libpam.Status)
 	Authenticators() []libpam.Bound
 	HasNoFile() bool
+	UsesOther(pamstack.Facility) bool
 	Service() string
 	User() string
 	Environment() []libpam.Variable
