@@ -49,7 +49,7 @@ cannot be read.`,
 	}
 	cmd.Flags().StringVar(&c.file, "config", config.DefaultFile, "the configuration `FILE`")
 	cmd.Flags().StringVar(&c.confdir, "confdir", "", "read PAM services from `DIR` instead of /etc/pam.d")
-	cmd.Flags().StringVar(&c.policy, "policy", preflight.DefaultPolicy, "compare with the helper's policy in `FILE`")
+	cmd.Flags().StringVar(&c.policy, "policy", preflight.DefaultPolicy, "compare with the policy in `FILE`, the one that the helper reads")
 	cmd.Flags().BoolVar(&c.json, "json", false, "print one JSON object")
 	return cmd
 }

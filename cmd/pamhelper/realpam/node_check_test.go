@@ -15,7 +15,7 @@ func TestCheckStartedByTheBrokerAsksItForAWorker(t *testing.T) {
 	r := run(t, "", args[0], append(args[1:], "--policy", nodePolicyFile)...)
 	for _, want := range []string{
 		"ok       helper: the broker that started this program gives workers\n",
-		"ok       " + nodePolicyFile + ": the service sshd is served as this configuration needs it\n",
+		"ok       " + nodePolicyFile + ": has the service sshd as this configuration needs it; ",
 		"\n0 errors, ",
 	} {
 		if r.status != 0 || !strings.Contains(r.stdout, want) {

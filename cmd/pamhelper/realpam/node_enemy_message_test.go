@@ -21,7 +21,7 @@ func TestNobodyGetsAroundTheMessageOfTheDay(t *testing.T) {
 		})
 	}
 	const (
-		message = `asked: Type "yes" to acknowledge`
+		message = "asked: \nAll activity will be logged.\n" + acknowledged
 		denied  = "failure: password,publickey,keyboard-interactive"
 	)
 	first := signs("enemy9", certificate, key).wants(behindKey)

@@ -3,6 +3,7 @@ package realpam_test
 import (
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,13 @@ func TestTheGuidesConfigurationLogsInThroughDebiansService(t *testing.T) {
 	c := n.byCertificate("admin4", certificate)
 	c.answers = append(c.answers, answer{acknowledged, "yes"})
 	c.line = `echo "$FOO, $EMAIL, $TELEPORT_USERNAME, $TELEPORT_LOGIN, $TELEPORT_ROLES"`
-	n.run(c).expect(t, 0, "bar, alice@mail.example.com, alice@example.com, admin4, developer access\n", "Welcome to the cluster. All activity will be logged.")
+	quiet := c // what is acknowledged is shown all the same
+	quiet.options = append(slices.Clone(c.options), "LogLevel=QUIET")
+	cmd := n.ssh(quiet)
+	runCmd(t, cmd).expect(t, 0, "bar, alice@mail.example.com, alice@example.com, admin4, developer access\n", "")
+	if asked, want := readFile(t, variableOf(cmd, "ANSWERS")+".asked"), "\nWelcome to the cluster. All activity will be logged.\n"+acknowledged; !strings.Contains(asked, want) {
+		t.Errorf("asked: got %q, want %q in it", asked, want)
+	}
 
 	p := newTerminal(t)
 	c.line, c.args = "", []string{"-tt"}

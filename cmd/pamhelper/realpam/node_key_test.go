@@ -1,6 +1,7 @@
 package realpam_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -87,6 +88,8 @@ func TestNodeRefusesCertificatesThatAreNotForThisLogin(t *testing.T) {
 		certificate := n.certify(c.name, c.principal, c.args...)
 		n.run(n.byCertificate("node3", certificate)).expect(t, 255, "", "Permission denied (publickey)")
 		n.logs(c.why)
+		line := regexp.MustCompile(`level=WARN msg="not taken" .*` + c.why + `.* key=SHA256:\S+ identity=\S+ serial=0 authority=SHA256:`)
+		eventually(t, func() bool { return line.MatchString(n.log.String()) }, "a line like %s", line)
 	}
 }
 

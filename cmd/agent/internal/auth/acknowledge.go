@@ -12,7 +12,7 @@ const acknowledgement = `Type "yes" to acknowledge this and log in: `
 
 // acknowledge shows the message of the day and waits for a yes.
 func (l *Login) acknowledge(user string) error {
-	message := l.settings.Message.MessageOfTheDay
+	message := strings.TrimSpace(l.settings.Message.MessageOfTheDay)
 	if message == "" || l.acknowledged {
 		return nil
 	}
@@ -24,9 +24,10 @@ func (l *Login) acknowledge(user string) error {
 	if l.talk.challenge == nil {
 		return messageOfTheDay
 	}
-	instruction := l.talk.take() + strings.TrimRight(message, "\n") + "\n"
+	// The message is a part of the question: ssh -q shows no instruction.
+	question := "\n" + message + "\n" + acknowledgement
 	for range MaxTries {
-		answer, err := l.talk.ask(instruction, acknowledgement, true)
+		answer, err := l.talk.ask(l.talk.take(), question, true)
 		if err != nil {
 			return err
 		}

@@ -23,8 +23,9 @@ type Login struct {
 	before   ssh.ServerPreAuthConn // to send banners
 
 	talk         conversation
-	factor       factor // of the attempt; it stays behind a partial success
-	partial      bool   // a factor has been proved, and the client may not change the user
+	factor       factor        // of the attempt; it stays behind a partial success
+	partial      bool          // a factor has been proved, and the client may not change the user
+	offered      ssh.PublicKey // the last one that the client has asked about; nil: none
 	acknowledged bool
 	client       *ipc.Client // nil: no worker
 	accounted    bool        // account has said that the user may log in

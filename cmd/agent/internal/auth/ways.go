@@ -46,16 +46,34 @@ func (l *Login) refused(conn ssh.ConnMetadata, method string, err error) {
 		return // logged where it failed
 	}
 	values := []any{"method", journal.Text(method), "user", journal.Text(conn.User()), "why", journal.Text(err.Error())}
-	var key *keyError
-	if errors.As(err, &key) {
-		values = append(values, named(key.key)...)
+	key := l.refusedKey(method, err)
+	if key != nil {
+		values = append(values, named(key)...)
 	}
-	l.journal.Info("not taken", values...)
+	tell := l.journal.Info
+	if _, certificate := key.(*ssh.Certificate); certificate {
+		tell = l.journal.Warn // a client offers all its keys; such a one is meant for here
+	}
+	tell("not taken", values...)
+}
+
+// refusedKey is nil where it was no key. What the library refuses by itself, an address
+// that a certificate is not for, is behind the question for that key.
+func (l *Login) refusedKey(method string, err error) ssh.PublicKey {
+	var refused *keyError
+	switch {
+	case errors.As(err, &refused):
+		return refused.key
+	case method == "publickey":
+		return l.offered
+	}
+	return nil
 }
 
 // queried says whether a key could be used. The client has not shown yet that it
 // has it, so nothing is begun.
 func (l *Login) queried(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	l.offered = key
 	found, err := l.find(conn, key)
 	if err != nil {
 		return nil, &keyError{key, err}

@@ -115,7 +115,7 @@ func writeError(err error) error {
 
 // inBulk is how much a pipe may hold whose process writes much, in bytes: the more, the
 // less often does it wait.
-const inBulk = 256 << 10
+const inBulk = 128 << 10
 
 // Grow lets a pipe hold more. It is best effort: a user who has many pipes may not make
 // them larger (pipe(7)), and a terminal has a size of its own.

@@ -19,7 +19,7 @@ func (r *Report) helper(h config.Helper) {
 		r.result("helper", "a worker answers behind "+h.Socket, greet(ipc.Unix{Path: h.Socket}))
 		return
 	}
-	if _, found := os.LookupEnv(ipc.BrokerVariable); !found {
+	if !startedByBroker() {
 		r.add(Note, "helper", "not looked at: the broker is reached only by a program that it has started; "+
 			"to try it, as root: pamhelper broker --user NAME -- agent check")
 		return
@@ -29,6 +29,11 @@ func (r *Report) helper(h config.Helper) {
 		err = greet(broker)
 	}
 	r.result("helper", "the broker that started this program gives workers", err)
+}
+
+func startedByBroker() bool {
+	_, found := os.LookupEnv(ipc.BrokerVariable)
+	return found
 }
 
 func greet(launcher ipc.Launcher) error {

@@ -17,10 +17,13 @@ import (
 // DefaultPolicy is where the helper reads its policy.
 const DefaultPolicy = "/etc/pamhelper/policy.textproto"
 
+// maxPolicy is more than the helper reads of one, in bytes.
+const maxPolicy = 2 << 20
+
 // installed compares the helper's policy with what the services need. What else may
-// be wrong with it pamhelper policy check says.
+// be wrong with it, and with the rights of the file, pamhelper policy check says.
 func (r *Report) installed(services []service, file string) {
-	text, err := os.ReadFile(file)
+	text, err := readPolicy(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.missing(services, file)
@@ -42,12 +45,27 @@ func (r *Report) installed(services []service, file string) {
 	}
 }
 
+func readPolicy(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxPolicy {
+		return nil, fmt.Errorf("%s is no file of at most %d bytes", file, maxPolicy)
+	}
+	return os.ReadFile(file)
+}
+
 // missing is what the helper does without a file.
 func (r *Report) missing(services []service, file string) {
 	unwritten := &pb.Policy{Service: []*pb.Service{{Name: "sshd"}}}
+	level := Warning // it is what comes next
+	if startedByBroker() {
+		level = Error
+	}
 	for _, s := range services {
 		if len(unlike(s, unwritten)) > 0 {
-			r.add(Warning, file, "is not there: the helper would serve sshd alone, with proof PAM; write the policy below into it")
+			r.add(level, file, "is not there: the helper would serve sshd alone, with proof PAM; write the policy below into it")
 			return
 		}
 	}
@@ -61,7 +79,7 @@ func (r *Report) suits(s service, policy *pb.Policy, file string) {
 		r.add(Error, file, "the service %s %s; compare with the policy below", s.name, problem)
 	}
 	if len(problems) == 0 {
-		r.add(OK, file, "the service %s is served as this configuration needs it", s.name)
+		r.add(OK, file, "has the service %s as this configuration needs it; whether all of it is right says: pamhelper policy check %s", s.name, file)
 	}
 }
 

@@ -54,7 +54,9 @@ func Run(c *config.Config, pam pamstack.Config, policy string) *Report {
 		r.service(s, pam)
 	}
 	r.environment(c.SSH.PAM)
-	r.installed(services, policy)
+	if c.SSH.Enabled {
+		r.installed(services, policy)
+	}
 	r.helper(c.Helper)
 	r.Policy = needed(services)
 	return r

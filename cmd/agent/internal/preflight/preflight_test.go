@@ -165,8 +165,8 @@ func TestARightConfigurationHasNothingButGoodNews(t *testing.T) {
 		"ok ssh_service.password_service_name: the service passwords is read from DIR/pam.d/passwords, proof PAM\n",
 		"ok ssh_service.pam.environment.SITE: the same for every login\n",
 		"ok ssh_service.pam.environment.EMAIL: of the claim email; left out where a login has none\n",
-		"ok DIR/policy: the service teleport is served as this configuration needs it\n",
-		"ok DIR/policy: the service passwords is served as this configuration needs it\n",
+		"ok DIR/policy: has the service teleport as this configuration needs it; whether all of it is right says: pamhelper policy check DIR/policy\n",
+		"ok DIR/policy: has the service passwords as this configuration needs it; ",
 		"ok helper: a worker answers behind DIR/sock\n",
 	} {
 		if !strings.Contains(rows, want) {
@@ -298,7 +298,7 @@ func TestWhatIsWrongIsAnItem(t *testing.T) {
 		{"no policy", certificates, nil, false, "warning DIR/policy: is not there: the helper would serve sshd alone, with proof PAM; write the policy below into it\n"},
 		{"a policy that is none", certificates, func(g ground) { g.write("policy", 0o644, "service: sshd\n") }, true,
 			"error DIR/policy: is no policy, and the helper would serve nobody; where it is wrong says: pamhelper policy check DIR/policy\n"},
-		{"a directory for a policy", certificates, func(g ground) { g.write("policy/x", 0o644, "") }, true, "error DIR/policy: the helper's policy: read DIR/policy: is a directory\n"},
+		{"a directory for a policy", certificates, func(g ground) { g.write("policy/x", 0o644, "") }, true, "error DIR/policy: the helper's policy: DIR/policy is no file of at most 2097152 bytes\n"},
 		{"a broker", certificates, nil, false, "note helper: not looked at: the broker is reached only by a program that it has started; to try it, as root: pamhelper broker "},
 		{"no socket", certificates + "helper: unix:DIR/sock\n", nil, true,
 			"error helper: dial unix DIR/sock: connect: no such file or directory; there is no such socket; start it: systemctl start pamhelper.socket"},
