@@ -58,7 +58,8 @@ func TestWithoutThePolicysLeaveItStays(t *testing.T) {
 	t.Parallel()
 	g := newGround(t)
 	client, _ := g.openUnder(`service { name: "sshd" }`)
-	runIn(t, client, "setsid sleep 1000 >/dev/null 2>&1 &", "")
+	// It holds what runIn reads until it has moved.
+	runIn(t, client, "setsid sh -c 'exec sleep 1000 >/dev/null 2>&1' &", "")
 	eventually(t, func() bool { return len(processesOf(g.uid)) == 1 }, "one process of %s", g.user)
 	client.Close()
 	if left := processesOf(g.uid); len(left) != 1 {
