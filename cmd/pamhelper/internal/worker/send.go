@@ -23,7 +23,7 @@ func (w *worker) send(event *pb.Event, files ...*os.File) {
 	}
 	w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	defer w.conn.SetWriteDeadline(time.Time{}) // it would wake a worker that only waits, for nothing
-	if w.life.isClosing() { // asked behind that: stopping sets a deadline too
+	if w.life.isClosing() {                    // asked behind that: stopping sets a deadline too
 		began := time.Now()
 		w.conn.SetWriteDeadline(began.Add(w.writesLeft))
 		defer func() { w.writesLeft -= time.Since(began) }()
