@@ -164,7 +164,6 @@ func (l *Login) account() error {
 		l.expired = errors.Is(err, ipc.NewAuthtokReqd)
 		if err != nil && !l.expired {
 			l.tell() // what modules say to somebody who has proved who they are
-
 			// The service of passwords has the proof PAM, so this is not about that.
 			return ofOrder(err, l.settings.PAM.ServiceName)
 		}

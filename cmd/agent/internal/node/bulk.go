@@ -21,9 +21,8 @@ type bulk struct {
 }
 
 const (
-	// librarys is the size of the library's buffers, in bytes (bufio's default).
-	librarys   = 4 << 10
-	bufferSize = 64 << 10
+	libraryBuffer = 4 << 10 // the library's own, in bytes (bufio's default)
+	bufferSize    = 64 << 10
 )
 
 // buffers hold what is encrypted still.
@@ -42,14 +41,14 @@ func (b *bulk) Read(p []byte) (int, error) {
 	if len(b.rest) > 0 {
 		return b.take(p), nil
 	}
-	if !b.full || len(p) > librarys {
+	if !b.full || len(p) > libraryBuffer {
 		n, err := b.prompt.Read(p)
-		b.full = n >= librarys
+		b.full = n >= libraryBuffer
 		return n, err
 	}
 	b.buffer = buffers.Get().(*[bufferSize]byte)
 	n, err := b.prompt.Read(b.buffer[:])
-	b.full, b.rest = n >= librarys, b.buffer[:n]
+	b.full, b.rest = n >= libraryBuffer, b.buffer[:n]
 	return b.take(p), err
 }
 
@@ -67,10 +66,10 @@ func (b *bulk) take(p []byte) int {
 // be told only by the size of the piece, and by the packet before: where it is wrong,
 // the kernel sends the piece 0.2 s later (tcp(7), TCP_CORK).
 func (b *bulk) Write(p []byte) (int, error) {
-	if len(p) == librarys && b.large {
+	if len(p) == libraryBuffer && b.large {
 		return b.writeMore(p)
 	}
-	b.large = len(p) > librarys
+	b.large = len(p) > libraryBuffer
 	return b.prompt.Write(p)
 }
 

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// overTCP is a connection of the node, and its client.
-func overTCP(t *testing.T) (server net.Conn, client *net.TCPConn) {
+// overTCP is a connection that the node has accepted, and its client.
+func overTCP(t *testing.T) (accepted net.Conn, client *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -23,17 +23,18 @@ func overTCP(t *testing.T) (server net.Conn, client *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dialed.Close() })
-	accepted, err := listener.Accept()
+	accepted, err = listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { accepted.Close() })
-	return inBulk(promptly(accepted)), dialed.(*net.TCPConn)
+	return accepted, dialed.(*net.TCPConn)
 }
 
 func TestWhatComesInBulkIsReadAsItWasSent(t *testing.T) {
 	t.Parallel()
-	server, client := overTCP(t)
+	accepted, client := overTCP(t)
+	server := inBulk(promptly(accepted))
 	sent := make([]byte, 1<<20+77)
 	rand.Read(sent)
 	go func() {
@@ -41,7 +42,7 @@ func TestWhatComesInBulkIsReadAsItWasSent(t *testing.T) {
 		client.Close()
 	}()
 	var got []byte
-	for sizes := []int{librarys, 32<<10 - 100, 1, librarys, librarys, 5, 100 << 10}; ; sizes = append(sizes[1:], sizes[0]) {
+	for sizes := []int{libraryBuffer, 32<<10 - 100, 1, libraryBuffer, libraryBuffer, 5, 100 << 10}; ; sizes = append(sizes[1:], sizes[0]) {
 		buf := make([]byte, sizes[0])
 		n, err := server.Read(buf)
 		got = append(got, buf[:n]...)
@@ -62,12 +63,13 @@ func TestWhatComesInBulkIsReadAsItWasSent(t *testing.T) {
 
 func TestWhatGoesInBulkIsSentAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	server, client := overTCP(t)
+	accepted, client := overTCP(t)
+	server := inBulk(promptly(accepted))
 	written := make([]byte, 1<<20+77)
 	rand.Read(written)
 	go func() {
 		defer server.Close()
-		for rest, sizes := written, []int{librarys, 28 << 10, 7, librarys, 100 << 10}; len(rest) > 0; sizes = append(sizes[1:], sizes[0]) {
+		for rest, sizes := written, []int{libraryBuffer, 28 << 10, 7, libraryBuffer, 100 << 10}; len(rest) > 0; sizes = append(sizes[1:], sizes[0]) {
 			n, err := server.Write(rest[:min(len(rest), sizes[0])])
 			if err != nil {
 				t.Errorf("%d bytes are left: %v", len(rest), err)
@@ -84,8 +86,9 @@ func TestWhatGoesInBulkIsSentAsItWasWritten(t *testing.T) {
 // TestTheFirstPieceOfALargePacketWaitsForTheRest and what only has its size does not.
 func TestTheFirstPieceOfALargePacketWaitsForTheRest(t *testing.T) {
 	t.Parallel()
-	server, _ := overTCP(t)
-	for i, c := range []struct{ size, unsent int }{{librarys, 0}, {28 << 10, 0}, {librarys, librarys}, {28 << 10, 0}, {100, 0}, {librarys, 0}} {
+	accepted, _ := overTCP(t)
+	server := inBulk(promptly(accepted))
+	for i, c := range []struct{ size, unsent int }{{libraryBuffer, 0}, {28 << 10, 0}, {libraryBuffer, libraryBuffer}, {28 << 10, 0}, {100, 0}, {libraryBuffer, 0}} {
 		if _, err := server.Write(make([]byte, c.size)); err != nil {
 			t.Fatal(err)
 		}

@@ -11,32 +11,18 @@ import (
 // does not wait for the kernel's timer.
 func TestFirstPacketsAreAcknowledgedWhenTheyHaveBeenRead(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	client, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	accepted, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer accepted.Close()
+	accepted, client := overTCP(t)
 	server, buf := promptly(accepted), make([]byte, 64)
 	for i := range promptPackets {
 		exchange(t, client, server, buf)
-		if left := unacknowledged(t, client.(*net.TCPConn)); left != 0 {
+		if left := unacknowledged(t, client); left != 0 {
 			t.Fatalf("packet %d: %d bytes are not acknowledged, want none", i+1, left)
 		}
 		exchange(t, server, client, buf) // the kernel takes it for a conversation, and puts off what it acknowledges
 	}
 	for range 100 {
 		exchange(t, client, server, buf)
-		if unacknowledged(t, client.(*net.TCPConn)) > 0 {
+		if unacknowledged(t, client) > 0 {
 			return
 		}
 		exchange(t, server, client, buf)

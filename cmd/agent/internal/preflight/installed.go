@@ -101,7 +101,7 @@ func unlike(s service, policy *pb.Policy) (problems []string) {
 	}
 	var kept []string
 	for _, name := range s.variables {
-		if !admits(served, name) {
+		if !names.Admits(served.GetVariable(), name) {
 			kept = append(kept, name)
 		}
 	}
@@ -109,9 +109,4 @@ func unlike(s service, policy *pb.Policy) (problems []string) {
 		problems = append(problems, "does not admit the variables "+strings.Join(kept, ", ")+" in it, and logins that have them are refused")
 	}
 	return problems
-}
-
-func admits(served *pb.Service, name string) bool {
-	matches := func(pattern string) bool { return names.Matches(pattern, name) }
-	return slices.Contains(names.AlwaysAdmitted(), name) || slices.ContainsFunc(served.GetVariable(), matches)
 }

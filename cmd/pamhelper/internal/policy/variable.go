@@ -3,7 +3,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc/names"
@@ -11,13 +10,8 @@ import (
 )
 
 // AdmitsVariable reports whether the agent may put a variable into the PAM
-// environment. What is on the never-list it may not, whatever the service says.
-func AdmitsVariable(s *pb.Service, name string) bool {
-	if !names.IsVariable(name) || names.Never.Entry(name) != nil {
-		return false
-	}
-	return slices.Contains(names.AlwaysAdmitted(), name) || matchesAny(s.GetVariable(), name)
-}
+// environment.
+func AdmitsVariable(s *pb.Service, name string) bool { return names.Admits(s.GetVariable(), name) }
 
 // AdmitsClientVariable reports whether the client may choose a variable of the
 // user's processes.
@@ -25,11 +19,7 @@ func AdmitsClientVariable(s *pb.Service, name string) bool {
 	if !names.IsClientVariable(name) || names.NeverOfClients.Entry(name) != nil {
 		return false
 	}
-	return matchesAny(s.GetClientVariables().GetName(), name)
-}
-
-func matchesAny(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return names.Matches(pattern, name) })
+	return names.MatchesAny(s.GetClientVariables().GetName(), name)
 }
 
 // leastLetters is how many a prefix has to have: a short one means names that
