@@ -24,6 +24,11 @@ type Exec struct {
 	Log io.Writer
 }
 
+// WorkerEnvironment returns the whole environment to start a worker with. One processor
+// for the runtime of Go is enough for a worker, and takes less time and memory: PAM's
+// thread is outside of Go for most of a login. The worker passes none of it on.
+func WorkerEnvironment() []string { return []string{"GOMAXPROCS=1"} }
+
 // reapTimeout is how long closing waits for a worker to leave by itself: longer
 // than it takes to end what the login started, to wait for locks on the machine's
 // login records, and to come to the close deadline.
@@ -42,7 +47,7 @@ func (e Exec) Launch(ctx context.Context) (net.Conn, error) {
 
 	cmd := exec.Command(e.Path, append([]string{"worker"}, e.Args...)...)
 	cmd.Args[0] = "pamhelper" // as ps(1) shows it, whatever the path is
-	cmd.Env = []string{}
+	cmd.Env = WorkerEnvironment()
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = e.Log
 	// What a module left running may keep the log open: do not wait for that.

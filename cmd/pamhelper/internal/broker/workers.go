@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -153,7 +154,7 @@ func (b *broker) startProcess(socket *os.File, ended func(*child, syscall.WaitSt
 	defer null.Close()
 	argv := append([]string{"pamhelper", "worker", "--policy", "fd:4", "--agent-uid", fmt.Sprint(b.account.uid)}, flags...)
 	attr := &syscall.ProcAttr{
-		Dir: "/", Env: []string{},
+		Dir: "/", Env: ipc.WorkerEnvironment(),
 		Files: []uintptr{null.Fd(), null.Fd(), 2, socket.Fd(), policy.Fd()},
 		// Keys typed at the broker's terminal are not for it and its modules.
 		Sys: &syscall.SysProcAttr{Setsid: true},

@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
 // The names of the process, by which a person tells a spare.
@@ -50,5 +52,5 @@ func again(socket int, without ...string) error {
 		return fmt.Errorf("start again: %w", err)
 	}
 	argv := slices.DeleteFunc(slices.Clone(os.Args), func(argument string) bool { return slices.Contains(without, argument) })
-	return fmt.Errorf("start again: %w", syscall.Exec("/proc/self/exe", argv, nil))
+	return fmt.Errorf("start again: %w", syscall.Exec("/proc/self/exe", argv, ipc.WorkerEnvironment()))
 }
