@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pamhelper/pamhelper/pkg/ipc"
 )
 
 // systemUnits are where systemd's own targets are, which ours name.
@@ -93,7 +95,8 @@ func TestUnitsWithUsersInThemRestrictNothing(t *testing.T) {
 	sandbox := []string{"NoNewPrivileges", "Private", "Protect", "Restrict", "SystemCall", "Capability", "Ambient", "MemoryDeny",
 		"LockPersonality", "ReadOnly", "Inaccessible", "RootDirectory", "User=", "DynamicUser", "RuntimeDirectory", "Limit", "UMask",
 		"Nice", "OOMScoreAdjust", "Environment", "TemporaryFileSystem", "RemoveIPC"}
-	allowed := []string{"RestartPreventExitStatus="}
+	// The worker clears its environment.
+	allowed := []string{"RestartPreventExitStatus=", "Environment=" + strings.Join(ipc.WorkerEnvironment(), " ") + "\n"}
 	for _, file := range []string{"pamhelper@.service", "pamhelper-broker.service"} {
 		for line := range strings.Lines(read(t, file)) {
 			has := func(prefix string) bool { return strings.HasPrefix(line, prefix) }

@@ -34,7 +34,7 @@ func TestALoginOverSSHThroughTheUnitsOfSystemd(t *testing.T) {
 	s.stack(nodeStack)
 	n.onMachine(s, passwords)
 	c := byPassword("node26", "password", password)
-	c.line = "echo rea''dy; read word; id -un; echo $word; exit 3"
+	c.line = "echo rea''dy; read word; id -un; echo $word; echo ${GOMAXPROCS-not the worker\\'s}; exit 3"
 	cmd := n.ssh(c)
 	var shown workerLog
 	cmd.Stdin, cmd.Stdout = nil, &shown
@@ -61,7 +61,7 @@ func TestALoginOverSSHThroughTheUnitsOfSystemd(t *testing.T) {
 	input.Write([]byte("typed\n"))
 	input.Close()
 	cmd.Wait()
-	if got, want := shown.String(), "ready\nnode26\ntyped\n"; got != want || cmd.ProcessState.ExitCode() != 3 {
+	if got, want := shown.String(), "ready\nnode26\ntyped\nnot the worker's\n"; got != want || cmd.ProcessState.ExitCode() != 3 {
 		t.Errorf("got %q and status %d, want %q and 3", got, cmd.ProcessState.ExitCode(), want)
 	}
 	s.gone()
