@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -85,9 +84,6 @@ __attribute__((constructor)) static void prepare_worker(int argc, char **argv)
 		sigaction(i, NULL, &s->actions[i]);
 	sigprocmask(SIG_SETMASK, NULL, &s->mask);
 	s->at = time(NULL);
-	/* Each thread of Go's would begin a heap of the C library's own as soon as it
-	 * exists, and none but PAM's allocates much. */
-	mallopt(M_ARENA_MAX, 1);
 	/* Go's watching thread looks every 0.02 ms at first, and a worker does not live
 	 * long: that would be an eighth of its processor time. */
 	s->slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
