@@ -95,10 +95,16 @@ func TestUnitsWithUsersInThemRestrictNothing(t *testing.T) {
 	sandbox := []string{"NoNewPrivileges", "Private", "Protect", "Restrict", "SystemCall", "Capability", "Ambient", "MemoryDeny",
 		"LockPersonality", "ReadOnly", "Inaccessible", "RootDirectory", "User=", "DynamicUser", "RuntimeDirectory", "Limit", "UMask",
 		"Nice", "OOMScoreAdjust", "Environment", "TemporaryFileSystem", "RemoveIPC"}
-	// The worker clears its environment.
-	allowed := []string{"RestartPreventExitStatus=", "Environment=" + strings.Join(ipc.WorkerEnvironment(), " ") + "\n"}
-	for _, file := range []string{"pamhelper@.service", "pamhelper-broker.service"} {
-		for line := range strings.Lines(read(t, file)) {
+	allowed := []string{"RestartPreventExitStatus="}
+	units := map[string]string{"pamhelper-broker.service": read(t, "pamhelper-broker.service")}
+	const worker = "pamhelper@.service"
+	above, below, found := strings.Cut(read(t, worker), "\nEnvironment="+strings.Join(ipc.WorkerEnvironment(), " ")+"\n")
+	if !found {
+		t.Errorf("%s: no Environment= with %q", worker, ipc.WorkerEnvironment())
+	}
+	units[worker] = above + "\n" + below // the worker passes none of it on
+	for file, text := range units {
+		for line := range strings.Lines(text) {
 			has := func(prefix string) bool { return strings.HasPrefix(line, prefix) }
 			if slices.ContainsFunc(sandbox, has) && !slices.ContainsFunc(allowed, has) {
 				t.Errorf("%s: got %q, want nothing that a user's shell would inherit", file, line)
