@@ -12,10 +12,12 @@ import (
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/slot"
 )
 
-// hold makes n processes hold the first n slots of a pool.
+// hold makes n processes hold the first n slots that a pool has for key 0.
 func hold(t *testing.T, pool slot.Pool, n int) {
 	t.Helper()
-	take(pool, 0, 1) // makes the file
+	if err := take(pool, 0, 1); err != nil { // makes the directory
+		t.Fatal(err)
+	}
 	program := t.TempDir() + "/holders"
 	if err := command("gcc", "-o", program, "testdata/holders.c"); err != nil {
 		t.Fatal(err)
@@ -39,12 +41,14 @@ func hold(t *testing.T, pool slot.Pool, n int) {
 
 // take takes a slot of a pool and lets it go.
 func take(pool slot.Pool, key, limit uint32) error {
-	slots, err := slot.Open(pool)
+	slots, err := slot.Open()
 	if err != nil {
 		return err
 	}
-	defer slots[0].Release()
-	return slots[0].Take(key, limit)
+	defer slots.Close()
+	taken, err := slots.Take(pool, key, limit)
+	taken.Release()
+	return err
 }
 
 func TestASlotAmongAThousandCostsNoTimeThatAnybodyFeels(t *testing.T) {
@@ -82,7 +86,10 @@ func TestSlotsOfOneKeyAreNoneOfAnother(t *testing.T) {
 	if err := take("keys", 0, 3); !errors.Is(err, slot.ErrFull) {
 		t.Errorf("key 0: got %v, want %v", err, slot.ErrFull)
 	}
-	if err := take("keys", 4294967294, 3); err != nil {
-		t.Errorf("another key: got %v, want a slot", err)
+	// The first of these is in the same file, the last is the largest that there is.
+	for _, key := range []uint32{64, 1, 4294967294} {
+		if err := take("keys", key, 3); err != nil {
+			t.Errorf("key %d: got %v, want a slot", key, err)
+		}
 	}
 }

@@ -227,7 +227,7 @@ var reaches = table("CannotReachIntoTheMachine",
 		"hard link": func() error { return os.Link("/etc/passwd", recordDir+"/x") },
 		"replace":   func() error { return os.Rename(recordDir, "/run/other") },
 		"beside":    written("/run/pamhelper.sock2", os.O_CREATE|os.O_WRONLY),
-		"slots":     written(recordDir+"/slots/logins", os.O_RDWR),
+		"slots":     written(recordDir+"/slots/logins.0", os.O_RDWR),
 	}),
 	onFiles("the policy", map[string]func() error{
 		"write":            written(thePolicy, os.O_WRONLY),

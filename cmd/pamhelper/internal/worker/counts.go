@@ -20,27 +20,28 @@ const (
 )
 
 // counted are the slots of one login. They go with the process, however it ends.
-type counted struct{ login, unopened, user *slot.Slot }
+type counted struct {
+	in                    *slot.Slots
+	login, unopened, user *slot.Slot
+}
 
 // countStart counts the login from the start of its worker.
 func (w *worker) countStart() (err error) {
 	if !w.counts {
 		return nil
 	}
-	opened, err := slot.Open(slot.Logins, slot.Unopened, slot.Users)
-	if err != nil {
+	if w.slots.in, err = slot.Open(); err != nil {
 		return internal(fmt.Errorf("count the logins: %w", err))
 	}
-	w.slots = counted{opened[0], opened[1], opened[2]}
 	most := w.policy.GetLimits()
-	err = take(w.slots.login, 0, most.GetLogins())
+	w.slots.login, err = w.slots.take(slot.Logins, 0, most.GetLogins())
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryLogins, "%d logins are going on, no more are allowed (logins in the policy)", most.GetLogins())
 	}
 	if err != nil {
 		return err
 	}
-	err = take(w.slots.unopened, 0, most.GetUnopenedLogins())
+	w.slots.unopened, err = w.slots.take(slot.Unopened, 0, most.GetUnopenedLogins())
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryUnopened, "%d logins have no open session yet, no more are allowed (unopened_logins in the policy)",
 			most.GetUnopenedLogins())
@@ -59,7 +60,7 @@ func (w *worker) countUser() error {
 		return refuse("user %q cannot be looked up: %v", w.user, err)
 	}
 	most := w.policy.GetLimits().GetLoginsPerUser()
-	err = take(w.slots.user, a.UID, most)
+	w.slots.user, err = w.slots.take(slot.Users, a.UID, most)
 	if errors.Is(err, slot.ErrFull) {
 		return busy(retryLogins, "user %q has %d logins, no more are allowed (logins_per_user in the policy)", w.user, most)
 	}
@@ -68,23 +69,25 @@ func (w *worker) countUser() error {
 
 // countOpen: the session is open.
 func (w *worker) countOpen() {
+	w.slots.in.Close()
 	w.slots.unopened.Release()
-	w.slots.unopened = nil
+	w.slots.in, w.slots.unopened = nil, nil
 }
 
 // uncount lets go of what the end of the process may be late for.
 func (w *worker) uncount() {
+	w.slots.in.Close()
 	for _, s := range []*slot.Slot{w.slots.login, w.slots.unopened, w.slots.user} {
 		s.Release()
 	}
 }
 
-func take(s *slot.Slot, key, limit uint32) error {
-	err := s.Take(key, limit)
+func (c *counted) take(pool slot.Pool, key, limit uint32) (*slot.Slot, error) {
+	taken, err := c.in.Take(pool, key, limit)
 	if err != nil && !errors.Is(err, slot.ErrFull) {
-		return internal(fmt.Errorf("count the logins: %w", err))
+		return nil, internal(fmt.Errorf("count the logins: %w", err))
 	}
-	return err
+	return taken, err
 }
 
 func busy(retry time.Duration, format string, args ...any) error {
