@@ -171,3 +171,47 @@ func TestAnInterruptedBenchEndsWhatItStarted(t *testing.T) {
 		t.Error("there are results of an interrupted run")
 	}
 }
+
+func TestWrongArgumentsAreRefusedAsWrongUse(t *testing.T) {
+	t.Parallel()
+	if err := buildPrograms(); err != nil {
+		t.Fatal(err)
+	}
+	empty := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--fast"}, "flag provided but not defined: -fast"},
+		{[]string{"--row", "nosuch"}, `invalid value "nosuch" for flag -row: there is no such row; there are transaction, prompt, rate, ssh, memory, open, throughput, size`},
+		{[]string{"--row", ""}, `invalid value "" for flag -row: there is no such row; there are transaction, prompt, rate, ssh, memory, open, throughput, size`},
+		{[]string{"--row"}, "flag needs an argument: -row"},
+		{[]string{"--rounds", "many"}, `invalid value "many" for flag -rounds: parse error`},
+		{[]string{"--rounds", "-1"}, "--rounds -1: it is a number of rounds, and cannot be negative"},
+		{[]string{"--quick=perhaps"}, `invalid boolean value "perhaps" for -quick: parse error`},
+		{[]string{"--json", empty}, "--json " + empty + ": it is a directory; give it the name of a file"},
+		{[]string{"--quick", "extra"}, `"extra": there are flags only`},
+		{[]string{"extra", "--quick"}, `"extra": there are flags only`},
+		{[]string{"--", "--quick"}, `"--quick": there are flags only`},
+	} {
+		want := "bench: " + c.says + "; see --help\n"
+		if status, stdout, stderr := runBench(empty, c.args...); status != 2 || stdout != "" || stderr != want {
+			t.Errorf("%q: got status %d, %q and on standard output %q; want 2, %q and nothing", c.args, status, stderr, stdout, want)
+		}
+	}
+	if status, stdout, stderr := runBench(empty, "--help"); status != 0 || !strings.Contains(stdout, "transaction") || stderr != "" {
+		t.Errorf("--help: got status %d, %q and on standard output %q; want 0 and the rows", status, stderr, stdout)
+	}
+	if status, _, stderr := runBench(empty, "--quick"); status != 1 || !strings.Contains(stderr, "make bench") {
+		t.Errorf("right arguments without the programs: got status %d, %q; want 1 and what to do", status, stderr)
+	}
+}
+
+// runBench runs one that does not come to its rows: there are no programs.
+func runBench(empty string, args ...string) (status int, stdout, stderr string) {
+	cmd := exec.Command(filepath.Join(programsDir, "bench"), append([]string{"--programs", empty}, args...)...)
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.Run()
+	return cmd.ProcessState.ExitCode(), out.String(), said.String()
+}
