@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// besideOpen is the rate of logins that have nothing to do with ours: what the machine
+// itself loses to as many processes.
+const besideOpen = "logins in C"
+
 // measureOpen is row (f): what open sessions cost the logins behind them. All are
 // made by one agent through one broker, through the service with pam_unix. An open
 // session has no process of the user: its worker waits, and that is what is measured.
@@ -31,8 +35,8 @@ func (b *bench) behindOpen(w way) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.end()) }()
-	levels, rounds := b.opened(), b.often(3, 2)
-	t := b.newTable(w.name, rounds, column{promptFigure, "ms"}, column{rateFigure, "1/s"})
+	levels, rounds := b.opened(), b.often(5, 2)
+	t := b.newTable(w.name, rounds, column{promptFigure, "ms"}, column{rateFigure, "1/s"}, column{besideOpen, "1/s"})
 	taken := map[int][]sample{}
 	for range rounds {
 		open := 0
@@ -59,7 +63,9 @@ func (b *bench) behindOpen(w way) (err error) {
 	}
 	most := sessionsOpen(levels[len(levels)-1])
 	t.compare("login rate with "+most+" : none", rateFigure, most, sessionsOpen(0), target{least: 0.85})
+	t.compare(besideOpen+" with "+most+" : none", besideOpen, most, sessionsOpen(0), target{})
 	t.compare("first prompt with "+most+" : none", promptFigure, most, sessionsOpen(0), target{})
+	t.note("%s: those of a C program that a C program starts for each, while the same sessions are open", besideOpen)
 	return nil
 }
 
@@ -89,12 +95,21 @@ func (d *driven) behind(b *bench, open int) (sample, error) {
 		}
 		prompts = append(prompts, milliseconds(done.Prompt))
 	}
-	count := b.pick(200, 40)
+	count := b.pick(400, 40)
 	done, err := d.ask(order{Service: unixService, User: user, Password: password, Count: count, AtOnce: 8, Proof: true})
 	if err != nil {
 		return nil, err
 	}
-	got := perSecond(count, done.Total)
-	got[promptFigure] = summarize(prompts).Median
-	return got, nil
+	if err := d.settledWith(open); err != nil {
+		return nil, err
+	}
+	inC, err := spawned(spawnedC, inC, unixService, 2*count, 8).measure()
+	if err != nil {
+		return nil, err
+	}
+	return sample{
+		promptFigure: summarize(prompts).Median,
+		rateFigure:   float64(count) / done.Total.Seconds(),
+		besideOpen:   inC[rateFigure],
+	}, nil
 }
