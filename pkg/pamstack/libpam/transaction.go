@@ -21,6 +21,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -90,7 +91,10 @@ func Start(config Config) (*Transaction, Status) {
 	C.pamhelper_hooks_reset()
 	C.pamhelper_set_status(-1)
 	t := &Transaction{conv: &conversation{caller: config.Conversation}, confdir: config.ConfDir, traced: config.Traced}
-	model := t.loadBeside(config.Service)
+	if t.traced != nil {
+		// No module has run yet that could change whose eyes the files are read with.
+		t.model = loadModel(config.Service, t.confdir)
+	}
 	status := t.guarded("pam_start", func() (err error) {
 		if config.ConfDir != "" {
 			t.handle, err = pam.StartConfDir(config.Service, config.User, t.conv, config.ConfDir)
@@ -99,7 +103,6 @@ func Start(config Config) (*Transaction, Status) {
 		t.handle, err = pam.Start(config.Service, config.User, t.conv)
 		return err
 	}, func(trace *Trace, r record) {
-		t.model = <-model
 		trace.Notes = r.notes
 		trace.Disagreement = t.model.started(trace.Status, r.notes)
 		t.model.start(trace)
@@ -133,16 +136,6 @@ func (t *Transaction) setItems(config Config) Status {
 		}
 	}
 	return Success
-}
-
-// loadBeside reads the service's files while libpam does: no module has run yet
-// that could change whose eyes they are read with.
-func (t *Transaction) loadBeside(service string) <-chan *model {
-	loaded := make(chan *model, 1)
-	if t.traced != nil {
-		go func() { loaded <- loadModel(service, t.confdir) }()
-	}
-	return loaded
 }
 
 // Authenticators returns the modules that Authenticate can call, as libpam has
@@ -295,7 +288,7 @@ func Place() (file string, line int) {
 // as "libpam.so.0.85.1".
 func Library() string { return filepath.Base(libraryPath()) }
 
-func libraryPath() string { return C.GoString(C.pamhelper_library()) }
+var libraryPath = sync.OnceValue(func() string { return C.GoString(C.pamhelper_library()) })
 
 // step runs one call of a chain, whose status pam_end has to see.
 func (t *Transaction) step(c pamstack.Call, call func() error) Status {

@@ -6,9 +6,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"os/signal"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/policy"
@@ -108,11 +105,11 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 		held = policy.Builtin()
 	}
 	printed := logOutput(output, logger)
-	terminate := heedSignals()
+	terminated := heedSignals()
 	libpam.Guard(fd) // keeps the dispositions as they are from here on
 	libpam.SetLimits(limitsAtStart())
 	if options.Spare {
-		if fd, err = waitForLogin(fd, options, held, logger, terminate); err != nil {
+		if fd, err = waitForLogin(fd, options, held, logger, terminated); err != nil {
 			logger.Print(err)
 			return err
 		}
@@ -127,7 +124,7 @@ func run(options Options, work func(w *worker, policyError error) error) error {
 	w.life.onHang = w.hang
 	w.crashFD = descriptorOf(stream)
 	libpam.CrashTo(w.crashFD)
-	defer stopOnSignal(terminate, w.life)()
+	terminated.is(func() { w.life.stop(&fault{kind: pb.Fault_STOPPED, text: "the worker got SIGTERM"}) })
 	err = work(w, policyError)
 	killDescendants(logger)
 	w.letGo()
@@ -160,29 +157,4 @@ func newWorker(conn *ipc.Conn, held *pb.Policy, debug *Debug, logger *log.Logger
 		return tx, status
 	}
 	return w
-}
-
-// heedSignals makes SIGTERM come from the channel. A terminal's signals are for the
-// person's own program, whose leaving this worker will see.
-func heedSignals() (terminate chan os.Signal) {
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP)
-	terminate = make(chan os.Signal, 1)
-	signal.Notify(terminate, syscall.SIGTERM)
-	return terminate
-}
-
-// stopOnSignal makes SIGTERM end the login in order. The returned function stops
-// listening.
-func stopOnSignal(terminate chan os.Signal, l *life) (stop func()) {
-	var listening sync.WaitGroup
-	listening.Go(func() {
-		if _, ok := <-terminate; ok {
-			l.stop(&fault{kind: pb.Fault_STOPPED, text: "the worker got SIGTERM"})
-		}
-	})
-	return func() {
-		signal.Stop(terminate)
-		close(terminate)
-		listening.Wait()
-	}
 }

@@ -42,26 +42,25 @@ const (
 
 // spare is a worker that waits.
 type spare struct {
-	broker    *os.File // the login's socket comes from here
-	policy    *pb.Policy
-	preload   bool
-	log       *log.Logger
-	terminate <-chan os.Signal
+	broker  *os.File // the login's socket comes from here
+	policy  *pb.Policy
+	preload bool
+	log     *log.Logger
 }
 
 // waitForLogin makes the process a spare, and returns the socket of its login.
-func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, terminate <-chan os.Signal) (socket int, err error) {
+func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, terminated *termination) (socket int, err error) {
 	if err := unix.SetNonblock(fd, true); err != nil { // for the deadline of watch
 		return -1, err
 	}
-	s := spare{broker: os.NewFile(uintptr(fd), "broker"), policy: held, preload: options.Preload, log: logger, terminate: terminate}
+	s := spare{broker: os.NewFile(uintptr(fd), "broker"), policy: held, preload: options.Preload, log: logger}
 	defer s.broker.Close() // a process of the user must not have it
-	taken := s.heedSIGTERM()
+	terminated.is(s.end)
 	if err := s.prepare(); err != nil {
 		return -1, err
 	}
 	socket, err = s.receive()
-	taken()
+	terminated.is(nil) // the login's worker will say
 	if err != nil {
 		return -1, err
 	}
@@ -76,25 +75,13 @@ func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, 
 	return socket, nil
 }
 
-// heedSIGTERM makes SIGTERM end the process, until stop. Where it waits for a module
-// to be loaded, that is told: the broker has lost its patience.
-func (s spare) heedSIGTERM() (stop func()) {
-	taken := make(chan struct{})
-	var heeding sync.WaitGroup
-	heeding.Go(func() {
-		select {
-		case <-s.terminate:
-			if module := libpam.Module(); module != "" {
-				s.log.Printf("spare: module %s does not return from being loaded", module)
-			}
-			os.Exit(0)
-		case <-taken:
-		}
-	})
-	return func() {
-		close(taken)
-		heeding.Wait()
+// end ends the process. Where it waits for a module to be loaded, that is told: the
+// broker has lost its patience.
+func (s spare) end() {
+	if module := libpam.Module(); module != "" {
+		s.log.Printf("spare: module %s does not return from being loaded", module)
 	}
+	os.Exit(0)
 }
 
 // prepare gets ready, and says so.
