@@ -35,8 +35,8 @@ var allowed = map[string][]string{
 	"cmd/agent/internal/unread": {},
 	"cmd/pamhelper":             {"*"},
 	// Of the records a broker only makes the directory.
-	"cmd/pamhelper/internal/broker": {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/record",
-		"cmd/pamhelper/internal/userprocess"},
+	"cmd/pamhelper/internal/broker": {"proto", "pkg/ipc", "cmd/pamhelper/internal/policy", "cmd/pamhelper/internal/proc",
+		"cmd/pamhelper/internal/record", "cmd/pamhelper/internal/userprocess"},
 	"cmd/pamhelper/internal/loginrecord": {},
 	"cmd/pamhelper/internal/policy":      {"proto", "pkg/ipc/names", "pkg/ipc/wire"},
 	"cmd/pamhelper/internal/policytool": {"proto", "pkg/ipc/names", "pkg/pamstack", "pkg/pamstack/check",

@@ -442,3 +442,19 @@ func TestABrokerSaysWhatTheMachineDoesNotGiveIt(t *testing.T) {
 		}
 	}
 }
+
+// In a container the broker may be process 1, to which all are left whose parents end.
+func TestABrokerThatIsProcess1ReapsWhatIsLeftToIt(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	name, _ := g.agentUser()
+	agent := `orphan=$( (sh -c 'echo $$' &) )
+		for i in $(seq 200); do
+			[ -e /proc/$orphan ] || { echo gone; exit 7; }
+			sleep 0.05
+		done`
+	r := run(t, "", "unshare", "--pid", "--fork", "--mount-proc", g.helper, "broker", "--user", name, "--", "sh", "-c", agent)
+	if r.status != 7 || r.stdout != "gone\n" {
+		t.Errorf("got status %d, %q and\n%s\nwant 7 and the orphan gone", r.status, r.stdout, r.stderr)
+	}
+}

@@ -54,7 +54,6 @@ func run(o options) error {
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	defer b.children.stop()
 	listening, err := listen(o.listen)
 	if err != nil {
 		return err

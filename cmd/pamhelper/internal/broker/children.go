@@ -5,16 +5,19 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pamhelper/pamhelper/cmd/pamhelper/internal/proc"
 )
 
-// children are the processes that the broker has started and not reaped. It reaps
-// them all itself: a process waited for on a thread of its own would be a thread
-// for each login.
+// children are the processes that the broker has started and not reaped. Each is
+// waited for by its pidfd (pidfd_open(2)): to ask for any child that has ended takes
+// the kernel longer the more there are, and to wait for one on a thread would be a
+// thread for each login.
 type children struct {
 	mu      sync.Mutex // held while one is started: none is reaped before it is known
 	running map[int]*child
-	died    chan os.Signal
-	reaping sync.WaitGroup
 }
 
 // child is one of them.
@@ -24,51 +27,64 @@ type child struct {
 	ended func(*child, syscall.WaitStatus) // called once, when it has been reaped
 }
 
+// anyChild is, for wait4(2), whichever child has ended.
+const anyChild = -1
+
 func newChildren() *children {
-	c := &children{running: map[int]*child{}, died: make(chan os.Signal, 1)}
-	signal.Notify(c.died, syscall.SIGCHLD)
-	c.reaping.Go(func() {
-		for range c.died {
-			for c.reapOne() {
-			}
-		}
-	})
+	c := &children{running: map[int]*child{}}
+	if os.Getpid() == 1 {
+		go c.adopt()
+	}
 	return c
 }
 
-// stop ends the reaping.
-func (c *children) stop() {
-	signal.Stop(c.died)
-	close(c.died)
-	c.reaping.Wait()
+// adopt reaps what others leave to process 1, as long as that runs.
+func (c *children) adopt() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	for range ended {
+		for c.reap(anyChild) {
+		}
+	}
 }
 
 // start starts a process. What it has of the broker is in attr, and nothing else.
 func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, ended func(*child, syscall.WaitStatus)) (*child, error) {
+	var pidfd int
+	attr.Sys.PidFD = &pidfd // where no descriptor is free no process is started
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	pid, err := syscall.ForkExec(path, argv, attr)
 	if err != nil {
 		return nil, err
 	}
+	unix.SetNonblock(pidfd, true) // for the runtime's poller
 	started := &child{of: c, pid: pid, ended: ended}
 	c.running[pid] = started
+	go started.await(os.NewFile(uintptr(pidfd), "process"))
 	return started, nil
 }
 
-// reapOne reaps a process that has ended, and reports whether there was one. Where
-// the broker is process 1 it may be somebody else's.
-func (c *children) reapOne() bool {
+// await reaps it when it has ended.
+func (p *child) await(pidfd *os.File) {
+	proc.AwaitExit(p.pid, pidfd)
+	pidfd.Close()
+	p.of.reap(p.pid)
+}
+
+// reap reaps a process that has ended, and reports whether there was one. For process 1
+// it may be somebody else's.
+func (c *children) reap(which int) bool {
 	c.mu.Lock()
 	var status syscall.WaitStatus
-	pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+	pid, _ := syscall.Wait4(which, &status, syscall.WNOHANG, nil)
 	ended := c.running[pid]
 	delete(c.running, pid)
 	c.mu.Unlock()
 	if ended != nil {
 		ended.ended(ended, status)
 	}
-	return pid > 0 || err == syscall.EINTR
+	return pid > 0
 }
 
 // signal sends a signal to a process that has not been reaped: its number cannot

@@ -29,7 +29,6 @@ func spareGround(t *testing.T) (b *broker, logged *text) {
 	b.sweeps = newSweeps(b)
 	b.spares = newSpares(b, 1)
 	t.Cleanup(func() {
-		b.children.stop()
 		fails.Close()
 		policy.Close()
 	})
@@ -86,9 +85,9 @@ const (
 )
 
 // The broker may look at a spare for the first time when its login is over already:
-// it has been a worker all the same. Not parallel: it reaps all children of this
-// process.
+// it has been a worker all the same.
 func TestALoginThatIsOverBeforeTheBrokerLooksWasAWorkers(t *testing.T) {
+	t.Parallel()
 	b, logged := spareGround(t)
 	for range 20 { // each time, not only where chance has it
 		s, _ := handedOver(t, b, "rt", inOrder)
@@ -102,8 +101,8 @@ func TestALoginThatIsOverBeforeTheBrokerLooksWasAWorkers(t *testing.T) {
 	}
 }
 
-// Not parallel, as above.
 func TestALoginOfASpareThatDiedBeforeTheBrokerLooksGetsAWorker(t *testing.T) {
+	t.Parallel()
 	b, logged := spareGround(t)
 	for range 20 {
 		s, agent := handedOver(t, b, "r", killed)
@@ -121,8 +120,8 @@ func TestALoginOfASpareThatDiedBeforeTheBrokerLooksGetsAWorker(t *testing.T) {
 	}
 }
 
-// Not parallel, as above.
 func TestNoSpareIsStartedBehindTheLastLogin(t *testing.T) {
+	t.Parallel()
 	b, logged := spareGround(t)
 	b.spares.close()
 	b.spares.start() // it was missing a moment ago
@@ -132,8 +131,8 @@ func TestNoSpareIsStartedBehindTheLastLogin(t *testing.T) {
 	}
 }
 
-// Not parallel, as above.
 func TestSparesThatFailTogetherArePutOffOnce(t *testing.T) {
+	t.Parallel()
 	b, _ := spareGround(t)
 	for range 8 {
 		b.spares.postpone(nil)

@@ -17,8 +17,8 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Not parallel: it reaps all children of this process.
 func TestWhatASweepHasLeftIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	fails, err := os.Open("/bin/false")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,6 @@ func TestWhatASweepHasLeftIsTriedAgain(t *testing.T) {
 	defer fails.Close()
 	logged := make(lines)
 	b := &broker{children: newChildren(), program: &program{int(fails.Fd())}, log: log.New(logged, "", 0)}
-	defer b.children.stop()
 	s := newSweeps(b)
 	s.pause = time.Millisecond
 	ctx, stop := context.WithCancel(t.Context())

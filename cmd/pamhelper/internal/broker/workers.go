@@ -2,10 +2,13 @@ package broker
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pamhelper/pamhelper/pkg/ipc"
 	pb "github.com/pamhelper/pamhelper/proto"
@@ -17,6 +20,7 @@ type workers struct {
 	live     map[*child]bool
 	starting int // taken, and not in live yet
 	most     int
+	because  string // of what there may be no more
 	starts   bucket
 	fewer    chan struct{} // has something when one has ended
 }
@@ -35,7 +39,21 @@ func newWorkers(l limits) *workers {
 func (w *workers) limit(l limits) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.most, w.starts.perSecond, w.starts.atOnce = int(l.logins), float64(l.perSecond), float64(l.atOnce)
+	w.most, w.because = int(l.logins), "limits.logins admits"
+	if room := room(); room < w.most {
+		w.most, w.because = room, "the broker has descriptors for; raise its limit (ulimit -n, LimitNOFILE=)"
+	}
+	w.starts.perSecond, w.starts.atOnce = float64(l.perSecond), float64(l.atOnce)
+}
+
+// room is for how many workers the broker has descriptors, one for each. As many as lie
+// below the program's are for all else: see programFloor.
+func room() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, math.MaxInt32)) - programFloor
 }
 
 // fullRetry is the hint where one has to end first.
@@ -46,7 +64,7 @@ func (w *workers) admit() *pb.Busy {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n := len(w.live) + w.starting; n >= w.most {
-		return busy(fullRetry, "%d logins are there, the most that limits.logins admits", n)
+		return busy(fullRetry, "%d logins are there, the most that %s", n, w.because)
 	}
 	if wait := w.starts.take(time.Now()); wait > 0 {
 		return busy(wait, "logins come faster than limits.starts_per_second, %v, admits", w.starts.perSecond)
@@ -166,9 +184,10 @@ func (b *broker) startProcess(socket *os.File, ended func(*child, syscall.WaitSt
 // why.
 const exitFailed = 3
 
-// workerEnded has closed what a worker left that did not end in order.
+// workerEnded has closed what a worker left that did not end in order. It is one of
+// those that live until that is under way: a broker that ends waits for them.
 func (b *broker) workerEnded(worker *child, status syscall.WaitStatus) {
-	b.workers.remove(worker)
+	defer b.workers.remove(worker)
 	if status.Exited() && status.ExitStatus() == 0 {
 		return
 	}

@@ -18,8 +18,6 @@ import (
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	pb "github.com/pamhelper/pamhelper/proto"
 )
 
@@ -172,24 +170,6 @@ func ExitOf(pid int) *pb.Exited {
 		exited.How = &pb.Exited_Signal{Signal: uint32(ended.signal)}
 	}
 	return exited
-}
-
-// AwaitExit returns when a child has ended and ExitOf can tell how. The descriptor
-// is its pidfd, opened while it cannot have been waited for.
-func AwaitExit(pid int, pidfd *os.File) {
-	raw, err := pidfd.SyscallConn()
-	if err != nil {
-		return
-	}
-	raw.Read(func(fd uintptr) bool {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		return n > 0 || err != nil && err != unix.EINTR
-	})
-	// The end of one that is traced is shown to its tracer alone, until that has
-	// let it go. This takes a thread, and most often no time.
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
 }
 
 // cMemory is memory of C that is freed together.

@@ -48,7 +48,7 @@ func newProcesses() *processes { return &processes{exits: make(chan *process, ma
 func (w *worker) watch(p *process) {
 	w.processes.watched.Go(func() {
 		defer p.pidfd.Close()
-		userprocess.AwaitExit(p.pid, p.pidfd)
+		proc.AwaitExit(p.pid, p.pidfd)
 		w.processes.exits <- p
 	})
 }
