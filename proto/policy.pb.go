@@ -538,7 +538,9 @@ func (x *Commands) GetLine() []string {
 	return nil
 }
 
-// PolicyLimits are numbers of logins on this machine, over all agents.
+// PolicyLimits are numbers of logins on this machine, over all agents. Where one is
+// lowered, those from before may not all be counted among the fewer: it holds for
+// certain when they have ended.
 type PolicyLimits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Logins at once, from the start of their worker to its end. 1 to 100000.

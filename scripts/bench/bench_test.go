@@ -190,6 +190,7 @@ func TestWrongArgumentsAreRefusedAsWrongUse(t *testing.T) {
 		{[]string{"--rounds", "-1"}, "--rounds -1: it is a number of rounds, and cannot be negative"},
 		{[]string{"--quick=perhaps"}, `invalid boolean value "perhaps" for -quick: parse error`},
 		{[]string{"--json", empty}, "--json " + empty + ": it is a directory; give it the name of a file"},
+		{[]string{"--json", empty + "/none/x.json"}, "--json " + empty + "/none/x.json: there is no directory for it"},
 		{[]string{"--quick", "extra"}, `"extra": there are flags only`},
 		{[]string{"extra", "--quick"}, `"extra": there are flags only`},
 		{[]string{"--", "--quick"}, `"--quick": there are flags only`},

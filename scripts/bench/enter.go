@@ -74,9 +74,6 @@ func keep(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
 	if err := os.WriteFile(to, text, 0o644); err != nil {
 		return err
 	}

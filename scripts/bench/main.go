@@ -30,6 +30,9 @@ type settings struct {
 	rounds   int
 }
 
+// usualResults is beside the programs: whether those are there is checked anyway.
+const usualResults = "bin/bench.json"
+
 // The exit statuses of a bench that has no results.
 const (
 	exitFailed = 1
@@ -68,7 +71,7 @@ func parse(args []string) (s settings, err error) {
 	flags.SetOutput(io.Discard) // an error is told once, without the whole help
 	flags.BoolVar(&s.quick, "quick", false, "all rows in a minute: fewer rounds, sessions and bytes")
 	flags.StringVar(&s.programs, "programs", "bin", "the `directory` of the programs pamhelper and agent")
-	flags.StringVar(&s.json, "json", "bin/bench.json", "the `file` that the results are written to")
+	flags.StringVar(&s.json, "json", usualResults, "the `file` that the results are written to")
 	flags.IntVar(&s.rounds, "rounds", 0, "so many rounds in each row, `n`, instead of its own number")
 	flags.Func("row", "run this row only, `name`; can be given more than once:\n"+rowList(), func(name string) error {
 		if !slices.Contains(rowNames(), name) {
@@ -97,6 +100,7 @@ func (s *settings) complete() (err error) {
 	if s.rounds < 0 {
 		return fmt.Errorf("--rounds %d: it is a number of rounds, and cannot be negative", s.rounds)
 	}
+	chosen := s.json != usualResults
 	for _, path := range []*string{&s.programs, &s.json} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
@@ -105,6 +109,9 @@ func (s *settings) complete() (err error) {
 	// Behind all the rows it would be too late.
 	if info, err := os.Stat(s.json); err == nil && info.IsDir() {
 		return fmt.Errorf("--json %s: it is a directory; give it the name of a file", s.json)
+	}
+	if _, err := os.Stat(filepath.Dir(s.json)); chosen && err != nil {
+		return fmt.Errorf("--json %s: there is no directory for it", s.json)
 	}
 	return nil
 }

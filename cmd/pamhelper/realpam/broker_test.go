@@ -443,6 +443,16 @@ func TestABrokerSaysWhatTheMachineDoesNotGiveIt(t *testing.T) {
 	}
 }
 
+func TestABrokerSaysWhereItHasDescriptorsForFewerLogins(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	name, _ := g.agentUser()
+	r := run(t, "", "/bin/sh", "-c", "ulimit -n 700; "+g.helper+" broker --user "+name+" -- true")
+	if want := "limits.logins admits 1000 logins, and there are descriptors for 188: raise the hard limit"; r.status != 0 || !strings.Contains(r.stderr, want) {
+		t.Errorf("got status %d and %q, want 0 and %q", r.status, r.stderr, want)
+	}
+}
+
 // In a container the broker may be process 1, to which all are left whose parents end.
 func TestABrokerThatIsProcess1ReapsWhatIsLeftToIt(t *testing.T) {
 	t.Parallel()

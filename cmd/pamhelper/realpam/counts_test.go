@@ -2,6 +2,9 @@ package realpam_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +72,34 @@ func TestLoginsWithoutAnOpenSessionAreCounted(t *testing.T) {
 	third.Close()
 	if err := g.opens(fourth); err != nil {
 		t.Errorf("one that was counted: got %v, want a session", err)
+	}
+}
+
+// A worker's own descriptors are not where a module closes those it believes to be its
+// own. An open session has none of where slots are taken from.
+func TestAModuleThatClosesDescriptorsDoesNotLetTheSlotsGo(t *testing.T) {
+	for _, call := range []string{"setcred", "session"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			g := newGround(t, "auth required "+hostile(t)+" closeall in="+call, "session required "+hostile(t)+" closeall in="+call)
+			policy := policyFile(t, `service { name: "sshd" } limits { logins_per_user: 1 }`)
+			first, log := g.served(policy)
+			if err := g.opens(first); err != nil {
+				t.Fatal(err)
+			}
+			second, _ := g.served(policy)
+			busy(t, "a second one", g.opens(second), 5*time.Second, "has 1 logins")
+			var slots []string
+			descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pidOf(t, log)))
+			for _, fd := range descriptors {
+				if target, _ := os.Readlink(fd); strings.Contains(target, "/slots") {
+					slots = append(slots, filepath.Base(target))
+				}
+			}
+			if len(slots) != 2 || strings.Count(strings.Join(slots, " "), ".") != 2 {
+				t.Errorf("of slots the worker has %q open, want one of logins and one of users", slots)
+			}
+		})
 	}
 }
 

@@ -41,7 +41,7 @@ func hold(t *testing.T, pool slot.Pool, n int) {
 
 // take takes a slot of a pool and lets it go.
 func take(pool slot.Pool, key, limit uint32) error {
-	slots, err := slot.Open()
+	slots, err := slot.Open(3)
 	if err != nil {
 		return err
 	}

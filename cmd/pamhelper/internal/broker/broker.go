@@ -98,6 +98,7 @@ func (b *broker) prepare() (err error) {
 	b.children = newChildren()
 	b.sweeps = newSweeps(b)
 	b.workers = newWorkers(b.policy.limits())
+	b.warnOfRoom()
 	b.spares = newSpares(b, b.options.spare)
 	return nil
 }

@@ -33,18 +33,19 @@ const anyChild = -1
 func newChildren() *children {
 	c := &children{running: map[int]*child{}}
 	if os.Getpid() == 1 {
-		go c.adopt()
+		ended := make(chan os.Signal, 1)
+		signal.Notify(ended, syscall.SIGCHLD)
+		go c.adopt(ended)
 	}
 	return c
 }
 
-// adopt reaps what others leave to process 1, as long as that runs.
-func (c *children) adopt() {
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGCHLD)
-	for range ended {
+// adopt reaps what others have left to process 1, and will, as long as that runs.
+func (c *children) adopt(ended <-chan os.Signal) {
+	for {
 		for c.reap(anyChild) {
 		}
+		<-ended
 	}
 }
 
@@ -65,7 +66,8 @@ func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, end
 	return started, nil
 }
 
-// await reaps it when it has ended.
+// await reaps it when it has ended. A broker that ends waits for workers and the agent,
+// of whose ends it is told, and not for this.
 func (p *child) await(pidfd *os.File) {
 	proc.AwaitExit(p.pid, pidfd)
 	pidfd.Close()

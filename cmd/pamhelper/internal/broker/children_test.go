@@ -52,6 +52,41 @@ func TestTheEndOfEachChildIsToldOnce(t *testing.T) {
 	}
 }
 
+// A child that runs takes no thread of the broker.
+func TestAChildIsNotWaitedForOnAThread(t *testing.T) {
+	c, ended := newChildren(), make(chan int)
+	tell := func(of *child, _ syscall.WaitStatus) { ended <- of.pid }
+	before := threads(t)
+	var all []*child
+	for range 50 {
+		started, err := c.sh("exec sleep 1000", tell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, started)
+	}
+	if _, err := c.sh("exit 0", tell); err != nil { // behind all of them
+		t.Fatal(err)
+	}
+	<-ended
+	if more := threads(t) - before; more > 10 {
+		t.Errorf("threads: got %d more with 50 children, want hardly any", more)
+	}
+	for _, one := range all {
+		one.signal(syscall.SIGKILL)
+		<-ended
+	}
+}
+
+func threads(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
 // limitDescriptors sets how many descriptors this program can have, for a test that is
 // not parallel.
 func limitDescriptors(t *testing.T, most uint64) {

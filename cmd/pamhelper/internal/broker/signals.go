@@ -55,5 +55,6 @@ func (b *broker) reread() {
 	}
 	b.spares.drop()
 	b.workers.limit(b.policy.limits())
+	b.warnOfRoom()
 	b.log.Print("SIGHUP: the policy was read again; it is that of the logins to come")
 }

@@ -120,6 +120,36 @@ func TestALoginOfASpareThatDiedBeforeTheBrokerLooksGetsAWorker(t *testing.T) {
 	}
 }
 
+// workersAt notes how many workers there are when something is logged.
+type workersAt struct {
+	of    *workers
+	count chan int
+}
+
+func (w workersAt) Write(line []byte) (int, error) {
+	w.count <- w.of.count()
+	return len(line), nil
+}
+
+func TestAWorkerCountsAsLivingUntilItsEndIsTold(t *testing.T) {
+	t.Parallel()
+	b, _ := spareGround(t)
+	counted := workersAt{b.workers, make(chan int, 1)}
+	b.log = log.New(counted, "", 0)
+	b.workers.admit()
+	agents, err := b.startWorker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agents.Close()
+	if n := <-counted.count; n != 1 {
+		t.Errorf("workers while it is told that one has failed: got %d, want 1", n)
+	}
+	if !b.workers.wait(killTimeout) {
+		t.Errorf("workers behind that: got %d, want none", b.workers.count())
+	}
+}
+
 func TestNoSpareIsStartedBehindTheLastLogin(t *testing.T) {
 	t.Parallel()
 	b, logged := spareGround(t)

@@ -41,7 +41,7 @@ func (w *workers) limit(l limits) {
 	defer w.mu.Unlock()
 	w.most, w.because = int(l.logins), "limits.logins admits"
 	if room := room(); room < w.most {
-		w.most, w.because = room, "the broker has descriptors for; raise its limit (ulimit -n, LimitNOFILE=)"
+		w.most, w.because = room, "the broker has descriptors for; raise its hard limit (ulimit -Hn, LimitNOFILE=)"
 	}
 	w.starts.perSecond, w.starts.atOnce = float64(l.perSecond), float64(l.atOnce)
 }
@@ -54,6 +54,13 @@ func room() int {
 		return 0
 	}
 	return int(min(limit.Cur, math.MaxInt32)) - programFloor
+}
+
+// warnOfRoom says where that is less than the policy admits.
+func (b *broker) warnOfRoom() {
+	if most, room := b.policy.limits().logins, room(); room < int(most) {
+		b.log.Printf("limits.logins admits %d logins, and there are descriptors for %d: raise the hard limit (ulimit -Hn, LimitNOFILE=)", most, room)
+	}
 }
 
 // fullRetry is the hint where one has to end first.

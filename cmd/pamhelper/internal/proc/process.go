@@ -1,5 +1,5 @@
 // Package proc is what the root side reads of other processes in /proc (proc(5)),
-// and how it ends those of a login. It starts none.
+// how it waits for the end of one, and how it ends those of a login. It starts none.
 package proc
 
 import (

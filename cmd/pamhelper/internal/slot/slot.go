@@ -51,10 +51,15 @@ var ErrFull = errors.New("all slots are taken")
 
 // Slots is where slots are taken from. It is opened before there are modules: what
 // those mount later does not change where it is.
-type Slots struct{ root *os.Root }
+type Slots struct {
+	root  *os.Root
+	floor int
+}
 
-// Open opens it, and makes it where it is missing.
-func Open() (*Slots, error) {
+// Open opens it, and makes it where it is missing. The descriptors of slots have numbers
+// from floor on: a module that closes those which it believes to be its own, below that,
+// must not let go of a slot.
+func Open(floor int) (*Slots, error) {
 	base, err := record.OpenDir()
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func Open() (*Slots, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Slots{root}, nil
+	return &Slots{root, floor}, nil
 }
 
 // Close is for who takes no more slots. Those that are held stay. Nil is closed.
@@ -114,8 +119,7 @@ func (s *Slots) Take(pool Pool, key, limit uint32) (*Slot, error) {
 
 // takeIn takes one of n slots behind first, which are in one file.
 func (s *Slots) takeIn(pool Pool, key, first, n uint32) (*Slot, error) {
-	name := string(pool) + "." + strconv.Itoa(int((key+first/inAFile)%files))
-	file, err := s.root.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := s.open(string(pool) + "." + strconv.Itoa(int((key+first/inAFile)%files)))
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +135,20 @@ func (s *Slots) takeIn(pool Pool, key, first, n uint32) (*Slot, error) {
 	}
 	file.Close()
 	return nil, ErrFull
+}
+
+// open opens a file. Its first descriptor is closed before there is a lock to lose.
+func (s *Slots) open(name string) (*os.File, error) {
+	file, err := s.root.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, s.floor)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: file.Name(), Err: err}
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
 }
 
 func lock(file *os.File, at int64) error {

@@ -30,7 +30,7 @@ func (w *worker) countStart() (err error) {
 	if !w.counts {
 		return nil
 	}
-	if w.slots.in, err = slot.Open(); err != nil {
+	if w.slots.in, err = slot.Open(descriptorFloor); err != nil {
 		return internal(fmt.Errorf("count the logins: %w", err))
 	}
 	most := w.policy.GetLimits()

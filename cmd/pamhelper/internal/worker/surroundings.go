@@ -34,7 +34,7 @@ func logFile() *os.File {
 func policyFile(keep bool) *os.File {
 	fd := int(C.pamhelper_start.policy)
 	if keep && fd >= 0 {
-		fd, _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, C.PAMHELPER_FD_FLOOR)
+		fd, _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, descriptorFloor)
 	}
 	if fd < 0 {
 		return nil
@@ -129,6 +129,9 @@ func descriptorOf(conn *net.UnixConn) int {
 	return number
 }
 
+// descriptorFloor is the first number that no module has.
+const descriptorFloor = C.PAMHELPER_FD_FLOOR
+
 // aboveFloor calls open while the numbers that modules have are taken: a module
 // that closes descriptors which it believes to be its own does not close those
 // that are opened here. Numbers that modules use stay as they are.
@@ -144,7 +147,7 @@ func aboveFloor(open func() error) error {
 			return err
 		}
 		defer unix.Close(number)
-		if number >= C.PAMHELPER_FD_FLOOR {
+		if number >= descriptorFloor {
 			return open()
 		}
 	}

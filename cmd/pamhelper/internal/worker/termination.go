@@ -9,7 +9,8 @@ import (
 
 // termination is what SIGTERM does to this process. It is nothing while nobody has
 // said so: one that comes meanwhile does what is said next. There is one goroutine for
-// all that it does: a login does not wait until one has ended and another has begun.
+// all that it does, which ends with the process: a login does not wait until one has
+// ended and another has begun.
 type termination struct {
 	mu   sync.Mutex
 	does func()
@@ -46,6 +47,13 @@ func (t *termination) is(what func()) {
 	defer t.mu.Unlock()
 	t.does = what
 	t.act()
+}
+
+// waits reports whether one has come for which nobody has said anything yet.
+func (t *termination) waits() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.came
 }
 
 // act does once what is to be done for all that have come.

@@ -14,13 +14,13 @@ func TestTerminationDoesWhatWasSaidLast(t *testing.T) {
 	s.is(nil)
 	s.arrived() // nobody has said what it does
 	s.arrived()
-	if len(done) > 0 {
-		t.Errorf("done while nothing was said: got %q, want nothing", done)
+	if len(done) > 0 || !s.waits() {
+		t.Errorf("while nothing was said: got %q and waiting %t, want nothing done, and waiting", done, s.waits())
 	}
 	s.is(does("stop the login")) // once for all that came before
 	s.is(does("stop another"))
 	s.arrived()
-	if want := []string{"stop the login", "stop another"}; !slices.Equal(done, want) {
-		t.Errorf("got %q, want %q", done, want)
+	if want := []string{"stop the login", "stop another"}; !slices.Equal(done, want) || s.waits() {
+		t.Errorf("got %q and waiting %t, want %q and nothing waiting", done, s.waits(), want)
 	}
 }
