@@ -59,11 +59,21 @@ func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, end
 	if err != nil {
 		return nil, err
 	}
-	unix.SetNonblock(pidfd, true) // for the runtime's poller
 	started := &child{of: c, pid: pid, ended: ended}
 	c.running[pid] = started
-	go started.await(os.NewFile(uintptr(pidfd), "process"))
+	go started.await(kept(pidfd))
 	return started, nil
+}
+
+// kept makes a pidfd one for the runtime's poller, with a number that is not among those
+// of the descriptors that the next child gets: see programFloor.
+func kept(pidfd int) *os.File {
+	unix.SetNonblock(pidfd, true)
+	if above, err := unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, programFloor); err == nil {
+		unix.Close(pidfd)
+		pidfd = above
+	}
+	return os.NewFile(uintptr(pidfd), "process")
 }
 
 // await reaps it when it has ended. A broker that ends waits for workers and the agent,

@@ -87,6 +87,46 @@ func threads(t *testing.T) int {
 	return len(entries)
 }
 
+// The descriptors that a child gets have the lowest numbers that are free. Those must not
+// come to where the program is, however many children there are.
+func TestThereCanBeMoreChildrenThanNumbersBelowTheProgram(t *testing.T) {
+	sleep, err := os.Open("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sleep.Close()
+	fd, err := unix.FcntlInt(sleep.Fd(), unix.F_DUPFD_CLOEXEC, programFloor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	c, sleeps, ended := newChildren(), program{fd}, make(chan *child)
+	var all []*child
+	for len(all) < programFloor+100 {
+		var files [3]*os.File
+		for i := range files {
+			if files[i], err = os.Open(os.DevNull); err != nil {
+				t.Fatal(err)
+			}
+		}
+		null := files[2]
+		attr := &syscall.ProcAttr{Env: []string{}, Files: []uintptr{null.Fd(), null.Fd(), 2}, Sys: &syscall.SysProcAttr{}}
+		files[0].Close() // numbers below, for what a start itself opens: it moves that up
+		files[1].Close()
+		started, err := c.start(sleeps.path(), []string{"sleep", "1000"}, attr, func(of *child, _ syscall.WaitStatus) { ended <- of })
+		null.Close()
+		if err != nil {
+			t.Errorf("behind %d children: %v", len(all), err)
+			break
+		}
+		all = append(all, started)
+	}
+	for _, one := range all {
+		one.signal(syscall.SIGKILL)
+		<-ended
+	}
+}
+
 // limitDescriptors sets how many descriptors this program can have, for a test that is
 // not parallel.
 func limitDescriptors(t *testing.T, most uint64) {

@@ -15,7 +15,7 @@ type program struct{ fd int }
 // places does not close this one before it has been executed. And it leaves room for
 // all that a message of the agent can bring (253): what the kernel drops for want of
 // room it closes in the midst of reading, which can take as long as the agent wants.
-// What the workers take beside that is counted: see room.
+// The pidfds of the workers are above it as well, and are counted: see kept and room.
 const programFloor = 512
 
 func openProgram() (*program, error) {
