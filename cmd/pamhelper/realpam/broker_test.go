@@ -448,7 +448,7 @@ func TestABrokerSaysWhereItHasDescriptorsForFewerLogins(t *testing.T) {
 	g := newGround(t)
 	name, _ := g.agentUser()
 	r := run(t, "", "/bin/sh", "-c", "ulimit -n 700; "+g.helper+" broker --user "+name+" -- true")
-	if want := "limits.logins admits 1000 logins, and there are descriptors for 188: raise the hard limit"; r.status != 0 || !strings.Contains(r.stderr, want) {
+	if want := "limits.logins admits 1000 logins, and the broker has descriptors for 188: raise its hard limit"; r.status != 0 || !strings.Contains(r.stderr, want) {
 		t.Errorf("got status %d and %q, want 0 and %q", r.status, r.stderr, want)
 	}
 }

@@ -18,6 +18,9 @@ type program struct{ fd int }
 // The pidfds of the workers are above it as well, and are counted: see kept and room.
 const programFloor = 512
 
+// raiseLimit is what to do where there are too few descriptors.
+const raiseLimit = "raise its hard limit (ulimit -Hn, LimitNOFILE=)"
+
 func openProgram() (*program, error) {
 	self, err := os.Open("/proc/self/exe")
 	if err != nil {
@@ -26,7 +29,7 @@ func openProgram() (*program, error) {
 	defer self.Close()
 	fd, err := unix.FcntlInt(self.Fd(), unix.F_DUPFD_CLOEXEC, programFloor)
 	if err == unix.EINVAL { // fcntl(2): above the limit
-		return nil, fmt.Errorf("a broker needs more than %d descriptors: raise its hard limit (ulimit -Hn, LimitNOFILE=)", programFloor)
+		return nil, fmt.Errorf("a broker needs more than %d descriptors: %s", programFloor, raiseLimit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open this program: %w", err)

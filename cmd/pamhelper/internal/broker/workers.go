@@ -41,7 +41,7 @@ func (w *workers) limit(l limits) {
 	defer w.mu.Unlock()
 	w.most, w.because = int(l.logins), "limits.logins admits"
 	if room := room(); room < w.most {
-		w.most, w.because = room, "the broker has descriptors for; raise its hard limit (ulimit -Hn, LimitNOFILE=)"
+		w.most, w.because = room, "the broker has descriptors for; "+raiseLimit
 	}
 	w.starts.perSecond, w.starts.atOnce = float64(l.perSecond), float64(l.atOnce)
 }
@@ -59,7 +59,7 @@ func room() int {
 // warnOfRoom says where that is less than the policy admits.
 func (b *broker) warnOfRoom() {
 	if most, room := b.policy.limits().logins, room(); room < int(most) {
-		b.log.Printf("limits.logins admits %d logins, and there are descriptors for %d: raise the hard limit (ulimit -Hn, LimitNOFILE=)", most, room)
+		b.log.Printf("limits.logins admits %d logins, and the broker has descriptors for %d: %s", most, room, raiseLimit)
 	}
 }
 

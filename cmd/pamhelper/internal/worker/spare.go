@@ -67,7 +67,7 @@ func waitForLogin(fd int, options Options, held *pb.Policy, logger *log.Logger, 
 	libpam.CrashTo(socket)
 	s.say(spareTook) // where the broker has died meanwhile the login goes on
 	setName(nameWorker)
-	if path := replaced(); path != "" && !terminated.waits() {
+	if path := replaced(); path != "" && !terminated.waits() { // that would be forgotten
 		s.log.Printf("%s has been replaced since this worker was started: it starts again", path)
 		return -1, again(socket, "--spare", "--preload")
 	}

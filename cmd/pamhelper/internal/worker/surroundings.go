@@ -129,7 +129,8 @@ func descriptorOf(conn *net.UnixConn) int {
 	return number
 }
 
-// descriptorFloor is the first number that no module has.
+// descriptorFloor is the first number of this process's own descriptors: those below are
+// left to modules.
 const descriptorFloor = C.PAMHELPER_FD_FLOOR
 
 // aboveFloor calls open while the numbers that modules have are taken: a module
